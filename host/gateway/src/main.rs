@@ -1,1 +1,5 @@
+//! placeholder
+#[cfg(test)]
+mod simulation;
+pub mod partition;
 fn main() {}

@@ -51,7 +51,7 @@ pub struct Policy {
     pub max_fences: u32,
     /// Go on when the channel has forgotten what the group offset remembers.
     pub accept_regression: bool,
-    /// An appended body that waits this long for its commit is reported.
+    /// An appended body that waits this long for its commit is reported, and the channel opened anew to ask.
     pub commit_stall: Millis,
 }
 
@@ -87,9 +87,10 @@ pub struct Remembered {
 pub struct Encoded {
     /// From the first to the last record looked at, those without rows included.
     pub range: OffsetRange,
+    /// How many of them have rows.
     pub records: u64,
-    /// Rows now in the open body on behalf of these records.
-    pub rows: u64,
+    /// The last of those.
+    pub last_with_rows: Option<Offset>,
     /// Raw bytes in the open body in all.
     pub body_bytes: usize,
     /// Records that were sent to the dead letter topic and are not acknowledged yet.
@@ -175,8 +176,16 @@ impl BlockReason {
         }
     }
 
-    /// Whether the cause may go away without this process being told: such a block is probed.
-    fn is_probed(self) -> bool {
+    /// Whether bodies at hand must wait too. Where only reading is at fault, what was read is still loaded.
+    fn holds_appends(self) -> bool {
+        !matches!(
+            self,
+            BlockReason::RecordRefused | BlockReason::Unreadable | BlockReason::OffsetOutOfRange | BlockReason::PermissionDenied
+        )
+    }
+
+    /// Whether the cause may go away without this process being told.
+    fn may_pass(self) -> bool {
         matches!(
             self,
             BlockReason::ChannelContended
@@ -268,14 +277,16 @@ struct Body {
     id: BodyId,
     range: OffsetRange,
     records: u64,
+    last_with_rows: Option<Offset>,
     state: BodyState,
 }
 
 #[derive(Debug, Clone)]
 struct Open {
     range: OffsetRange,
+    /// Records with rows; without any there is nothing to send.
     records: u64,
-    rows: u64,
+    last_with_rows: Option<Offset>,
     bytes: usize,
     since: Millis,
 }
@@ -313,7 +324,8 @@ pub struct Partition<C> {
     row_errors: u64,
     remembered: Remembered,
     started_blind: bool,
-    /// The last record looked at.
+    /// The first record looked at since the partition was assigned, and the last.
+    first_read: Option<Offset>,
     last_read: Option<Offset>,
     /// The last offset at and below which all is settled.
     settled: Option<Offset>,
@@ -334,7 +346,6 @@ pub struct Partition<C> {
     blocked: Option<BlockReason>,
     probe_at: Option<Millis>,
     deadline: Option<Millis>,
-    stall_reported: bool,
 }
 
 impl<C: Clone> Partition<C> {
@@ -350,6 +361,7 @@ impl<C: Clone> Partition<C> {
             row_errors: 0,
             remembered: Remembered::default(),
             started_blind: false,
+            first_read: None,
             last_read: None,
             settled: None,
             bodies: VecDeque::new(),
@@ -365,7 +377,6 @@ impl<C: Clone> Partition<C> {
             blocked: None,
             probe_at: None,
             deadline: None,
-            stall_reported: false,
         }
     }
 
@@ -390,7 +401,7 @@ impl<C: Clone> Partition<C> {
 
     /// Whether Snowflake refused this very record: it goes to the dead letter topic.
     pub fn is_refused(&self, offset: Offset) -> bool {
-        self.refused.contains(&offset)
+        !self.refused.is_empty() && self.refused.contains(&offset)
     }
 
     pub fn blocked(&self) -> Option<BlockReason> {
@@ -422,12 +433,13 @@ impl<C: Clone> Partition<C> {
             Phase::Running => {
                 due[2] = self.retry_at;
                 if let Some(open) = &self.open
-                    && open.rows > 0
+                    && open.records > 0
                     && self.bodies.len() < self.policy.max_bodies
                 {
                     due[3] = Some(open.since + self.policy.linger);
                 }
-                if !self.stall_reported
+                if self.deadline.is_none()
+                    && self.blocked.is_none()
                     && let Some(Body { state: BodyState::Appended { at }, .. }) = self.bodies.front()
                 {
                     due[4] = Some(at + self.policy.commit_stall);
@@ -504,7 +516,12 @@ impl<C: Clone> Partition<C> {
                 }
                 self.continuation = Some(continuation);
                 self.row_errors = row_errors;
-                self.unblock_probed(actions);
+                // Dead letters that could not be delivered are made again from their records.
+                let again = then == AfterOpen::Resume && self.blocked == Some(BlockReason::DeadLettersRefused);
+                let then = if again { AfterOpen::Rewind } else { then };
+                if self.blocked.is_some_and(BlockReason::may_pass) {
+                    self.unblock(actions);
+                }
                 self.opened(committed, then, now, actions);
             }
             OpenOutcome::UncommittedRows => {
@@ -525,7 +542,6 @@ impl<C: Clone> Partition<C> {
 
     fn open_blocked(&mut self, reason: BlockReason, since: Millis, then: AfterOpen, now: Millis, actions: &mut Vec<Action<C>>) {
         self.block(reason, now, actions);
-        self.probe_at = None;
         self.phase = Phase::Opening { retry_at: Some(now + self.policy.probe_interval), since, then };
     }
 
@@ -538,13 +554,10 @@ impl<C: Clone> Partition<C> {
     fn opened(&mut self, committed: Option<Offset>, then: AfterOpen, now: Millis, actions: &mut Vec<Action<C>>) {
         self.phase = Phase::Running;
         let before = self.committed;
-        self.committed = committed;
+        self.follow(committed, actions);
         match then {
             AfterOpen::Start => {
                 let start = self.remembered.group_offset.or(committed.map(Offset::next));
-                if self.settled.is_none() {
-                    self.settled = committed;
-                }
                 match (self.started_blind, self.remembered.group_offset, committed) {
                     // Kafka reads already, but not from where the channel says.
                     (true, None, Some(committed)) => self.rewind(committed.next(), actions),
@@ -562,7 +575,7 @@ impl<C: Clone> Partition<C> {
                     // Somebody else wrote with other bounds: only Kafka has the rest.
                     return self.drop_all_and_rewind(actions);
                 }
-                self.release_committed(now, actions);
+                self.release_committed(actions);
             }
             AfterOpen::Rewind => return self.drop_all_and_rewind(actions),
         }
@@ -573,17 +586,17 @@ impl<C: Clone> Partition<C> {
     fn covers_part_of_what_is_held(&self, committed: Option<Offset>) -> bool {
         let Some(committed) = committed else { return false };
         self.bodies.iter().any(|body| body.range.contains(committed) && body.range.last() != committed)
-            || self.open.as_ref().is_some_and(|open| open.rows > 0 && open.range.first() <= committed)
+            || self.open.as_ref().is_some_and(|open| open.records > 0 && open.range.first() <= committed)
     }
 
     fn drop_all_and_rewind(&mut self, actions: &mut Vec<Action<C>>) {
         self.drop_all(actions);
-        let from = match self.settled.max(self.committed) {
-            Some(last) => last.next(),
-            // Nothing was ever settled: the first record looked at is where to begin again.
-            None => self.remembered.group_offset.unwrap_or(Offset::ZERO),
-        };
-        self.rewind(from, actions);
+        let settled = self.settled.max(self.committed).map(Offset::next);
+        match settled.or(self.remembered.group_offset).or(self.first_read) {
+            Some(from) => self.rewind(from, actions),
+            // Nothing was read yet, so nothing has to be read again.
+            None => self.phase = Phase::Running,
+        }
     }
 
     fn drop_all(&mut self, actions: &mut Vec<Action<C>>) {
@@ -611,27 +624,28 @@ impl<C: Clone> Partition<C> {
     }
 
     fn encoded(&mut self, encoded: Encoded, now: Millis, actions: &mut Vec<Action<C>>) {
-        let Encoded { range, records, rows, body_bytes, dead_letters } = encoded;
+        let Encoded { range, records, last_with_rows, body_bytes, dead_letters } = encoded;
         debug_assert!(self.resume_after() < Some(range.last()), "records are looked at once, in order");
         self.last_read = Some(range.last());
+        self.first_read = self.first_read.or(Some(range.first()));
         self.dead_letters.extend(dead_letters);
         match &mut self.open {
             Some(open) => {
-                if open.rows == 0 && rows > 0 {
+                if open.records == 0 {
                     open.since = now;
                 }
                 open.range = open.range.extend_to(range.last());
                 open.records += records;
-                open.rows += rows;
+                open.last_with_rows = last_with_rows.or(open.last_with_rows);
                 open.bytes = body_bytes;
             }
-            None => self.open = Some(Open { range, records, rows, bytes: body_bytes, since: now }),
+            None => self.open = Some(Open { range, records, last_with_rows, bytes: body_bytes, since: now }),
         }
         self.go_on(now, actions);
     }
 
     fn open_is_full(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.rows > 0 && (open.bytes >= self.byte_limit || open.records >= self.record_limit))
+        self.open.as_ref().is_some_and(|open| open.records > 0 && (open.bytes >= self.byte_limit || open.records >= self.record_limit))
     }
 
     /// Does whatever has become possible.
@@ -647,7 +661,7 @@ impl<C: Clone> Partition<C> {
     fn seal_if_due(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
         let Some(open) = &self.open else { return };
         let lingered = now >= open.since + self.policy.linger;
-        let due = open.rows > 0 && (self.deadline.is_some() || lingered || self.open_is_full());
+        let due = open.records > 0 && (self.deadline.is_some() || lingered || self.open_is_full());
         if !due || (self.bodies.len() >= self.policy.max_bodies && self.deadline.is_none()) {
             return;
         }
@@ -655,11 +669,17 @@ impl<C: Clone> Partition<C> {
         let id = self.next_body;
         self.next_body += 1;
         actions.push(Action::Seal { body: id, range: open.range });
-        self.bodies.push_back(Body { id, range: open.range, records: open.records, state: BodyState::Sealed });
+        self.bodies.push_back(Body {
+            id,
+            range: open.range,
+            records: open.records,
+            last_with_rows: open.last_with_rows,
+            state: BodyState::Sealed,
+        });
     }
 
     fn append_next(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
-        if self.blocked.is_some_and(|reason| !matches!(reason, BlockReason::RecordRefused | BlockReason::Unreadable | BlockReason::OffsetOutOfRange)) {
+        if self.blocked.is_some_and(BlockReason::holds_appends) {
             return;
         }
         if self.retry_at.is_some_and(|at| now < at) || self.bodies.iter().any(|body| body.state == BodyState::InFlight) {
@@ -694,7 +714,9 @@ impl<C: Clone> Partition<C> {
                 self.continuation = Some(continuation);
                 self.attempt = 0;
                 self.failures = 0;
-                self.unblock_probed(actions);
+                if self.blocked == Some(BlockReason::PermissionDenied) {
+                    self.unblock(actions);
+                }
             }
             AppendOutcome::Unknown => {
                 body.state = BodyState::Sealed;
@@ -723,17 +745,19 @@ impl<C: Clone> Partition<C> {
                 return self.reopen(AfterOpen::Resume, now, actions);
             }
             AppendOutcome::Denied => {
+                // Nothing is wrong with the channel: the same request goes out again, rarely.
                 body.state = BodyState::Sealed;
+                self.attempt -= 1;
+                self.retry_at = Some(now + self.policy.probe_interval);
                 self.block(BlockReason::PermissionDenied, now, actions);
             }
             AppendOutcome::TooLarge | AppendOutcome::Malformed => {
-                let (first, records) = (body.range.first(), body.records);
                 body.state = BodyState::Sealed;
-                if records <= 1 {
-                    self.refused.insert(first);
-                    self.refused.insert(body.range.last());
-                } else {
-                    self.record_limit = (records / 2).max(1);
+                match body.last_with_rows {
+                    Some(record) if body.records == 1 => {
+                        self.refused.insert(record);
+                    }
+                    _ => self.record_limit = (body.records / 2).max(1),
                 }
                 return self.reopen(AfterOpen::Rewind, now, actions);
             }
@@ -745,7 +769,7 @@ impl<C: Clone> Partition<C> {
     fn reopen(&mut self, then: AfterOpen, now: Millis, actions: &mut Vec<Action<C>>) {
         if self.deadline.is_some() {
             self.continuation = None;
-            return self.let_go_drained(actions);
+            return self.let_go(actions);
         }
         self.begin_open(then, false, now, actions);
     }
@@ -784,21 +808,31 @@ impl<C: Clone> Partition<C> {
             self.block(BlockReason::RowsRejected, now, actions);
         }
         if committed > self.committed {
-            self.committed = committed;
             self.fences = 0;
-            self.stall_reported = false;
             self.record_limit = self.record_limit.saturating_mul(2);
         }
         if self.blocked == Some(BlockReason::RowsRejected) {
             // The rows are not in the table: the group offset must not say that they are.
+            self.committed = committed;
             return;
         }
-        self.release_committed(now, actions);
+        self.follow(committed, actions);
+        self.release_committed(actions);
         self.go_on(now, actions);
     }
 
+    /// Takes Snowflake's word. A body waits for its dead letters, whoever appended it, so what the committed offset covers is
+    /// settled in every way.
+    fn follow(&mut self, committed: Option<Offset>, actions: &mut Vec<Action<C>>) {
+        self.committed = committed;
+        if committed > self.settled {
+            self.settled = committed;
+            self.push_commit(actions);
+        }
+    }
+
     /// Lets go of the bodies that the committed offset covers.
-    fn release_committed(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
+    fn release_committed(&mut self, actions: &mut Vec<Action<C>>) {
         while let Some(body) = self.bodies.front() {
             if Some(body.range.last()) > self.committed {
                 break;
@@ -808,11 +842,8 @@ impl<C: Clone> Partition<C> {
                 return;
             }
             let body = self.bodies.pop_front().expect("it was there a moment ago");
-            self.settled = self.settled.max(Some(body.range.last()));
             actions.push(Action::Discard { body: body.id });
-            self.push_commit(actions);
         }
-        let _ = now;
     }
 
     /// Settles records at the end that made no rows.
@@ -821,7 +852,7 @@ impl<C: Clone> Partition<C> {
             return;
         }
         if let Some(open) = &self.open
-            && open.rows == 0
+            && open.records == 0
         {
             self.settled = self.settled.max(Some(open.range.last()));
             self.open = None;
@@ -863,28 +894,26 @@ impl<C: Clone> Partition<C> {
         if self.phase == Phase::Idle {
             return;
         }
-        if reason.is_probed() {
+        if matches!(reason, BlockReason::ChannelContended | BlockReason::DeadLettersRefused) {
             self.probe_at = Some(now + self.policy.probe_interval);
         }
         // A cause that needs a person is never hidden by one that does not.
-        if self.blocked == Some(reason) || self.blocked.is_some_and(|held| !held.is_probed()) {
+        if self.blocked == Some(reason) || self.blocked.is_some_and(|held| !held.may_pass()) {
             return;
         }
         self.blocked = Some(reason);
         actions.push(Action::Blocked(reason));
     }
 
-    fn unblock_probed(&mut self, actions: &mut Vec<Action<C>>) {
-        if self.blocked.is_some_and(BlockReason::is_probed) {
-            self.blocked = None;
-            self.probe_at = None;
-            actions.push(Action::Unblocked);
-        }
+    fn unblock(&mut self, actions: &mut Vec<Action<C>>) {
+        self.blocked = None;
+        self.probe_at = None;
+        actions.push(Action::Unblocked);
     }
 
     fn tick(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
         if self.deadline.is_some_and(|deadline| now >= deadline) {
-            return self.let_go_drained(actions);
+            return self.let_go(actions);
         }
         if let Phase::Opening { retry_at: Some(at), then, .. } = self.phase
             && now >= at
@@ -896,19 +925,22 @@ impl<C: Clone> Partition<C> {
             return self.probe(now, actions);
         }
         if let Some(Body { state: BodyState::Appended { at }, .. }) = self.bodies.front()
-            && !self.stall_reported
+            && self.phase == Phase::Running
+            && self.deadline.is_none()
+            && self.blocked.is_none()
             && now >= at + self.policy.commit_stall
         {
-            self.stall_reported = true;
+            // Another opening may have thrown the rows away, and without a next append nothing would tell us. Opening waits
+            // for rows that are still on their way, so it is safe to ask.
             actions.push(Action::CommitStalled { since: *at });
+            return self.reopen(AfterOpen::Resume, now, actions);
         }
         self.go_on(now, actions);
     }
 
     fn probe(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
         self.fences = 0;
-        let then = if self.blocked == Some(BlockReason::DeadLettersRefused) { AfterOpen::Rewind } else { AfterOpen::Resume };
-        self.reopen(then, now, actions);
+        self.reopen(AfterOpen::Resume, now, actions);
     }
 
     fn revoked(&mut self, deadline: Millis, now: Millis, actions: &mut Vec<Action<C>>) {
@@ -919,7 +951,7 @@ impl<C: Clone> Partition<C> {
         self.deadline = Some(deadline);
         if self.phase != Phase::Running {
             // The channel is not open, and opening it now would fence the next owner.
-            return self.let_go_drained(actions);
+            return self.let_go(actions);
         }
         self.go_on(now, actions);
     }
@@ -932,12 +964,8 @@ impl<C: Clone> Partition<C> {
         // A block that holds appends back cannot end in time for the next owner.
         let hopeless = self.blocked.is_some() && !self.bodies.iter().any(|b| !matches!(b.state, BodyState::Sealed));
         if done || hopeless {
-            self.let_go_drained(actions);
+            self.let_go(actions);
         }
-    }
-
-    fn let_go_drained(&mut self, actions: &mut Vec<Action<C>>) {
-        self.let_go(actions);
     }
 
     fn let_go(&mut self, actions: &mut Vec<Action<C>>) {
