@@ -1,1 +1,28 @@
-//! placeholder
+//! Snowgate's road out of Kafka, and the only crate that names rdkafka.
+//!
+//! In reading order: [`config`] holds the section a person writes and the properties made of it; [`consumer`] the member of the
+//! group and what it tells its owner; `rebalance` how partitions come, go and start again; [`queue`] how their records become
+//! batches; `commits` how group offsets reach the brokers; [`connection`] what librdkafka's complaints mean; [`dead_letters`] the
+//! producer for records set aside; [`check`] the questions asked before anything moves. `native` has every raw call to librdkafka,
+//! `context` what librdkafka tells us, [`error`] what can go wrong.
+
+pub mod check;
+mod commits;
+pub mod config;
+pub mod connection;
+pub mod consumer;
+mod context;
+pub mod dead_letters;
+pub mod error;
+mod native;
+pub mod queue;
+mod rebalance;
+
+pub use check::{TopicInfo, check};
+pub use config::{KafkaConfig, KafkaSettings, OWNED_PROPERTIES, Problem, Start};
+pub use connection::ConnectionState;
+pub use consumer::{Assigned, Assignments, Consumer, GroupOffset, StartAt};
+pub use dead_letters::{DeadLetter, DeadLetterReceipt, DeadLetters};
+pub use error::{Error, Reason};
+pub use native::Wake;
+pub use queue::PartitionQueue;

@@ -114,7 +114,7 @@ impl Column {
         self.data.truncate(self.ends.last().copied().unwrap_or(0) as usize);
         if !self.nulls.is_empty() {
             self.nulls.truncate(len.div_ceil(8));
-            if let (Some(last), true) = (self.nulls.last_mut(), len % 8 != 0) {
+            if let (Some(last), true) = (self.nulls.last_mut(), !len.is_multiple_of(8)) {
                 *last &= (1 << (len % 8)) - 1;
             }
         }

@@ -1,0 +1,100 @@
+//! Can the brokers be reached, and do the topics exist? Asks for metadata and moves nothing.
+//!
+//! librdkafka tries for ever and tells what is wrong only beside its answers, so the check asks in short turns and looks at what was
+//! told in between: refused credentials or certificates end it at once, an absent broker only at the deadline.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+
+use crate::config::KafkaSettings;
+use crate::context::{Observer, Report};
+use crate::error::{Error, Reason};
+
+/// One turn of asking.
+const TURN: Duration = Duration::from_millis(500);
+
+/// How long to listen for what was told during a turn: log lines stand in front of it.
+const LISTEN: Duration = Duration::from_millis(20);
+
+/// A topic as the brokers describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicInfo {
+    pub name: String,
+    pub partitions: usize,
+}
+
+/// Asks for the metadata of `topics` and then of the dead letter topic, in this order, and describes each. The first thing wrong is
+/// the answer: a broker out of reach, refused credentials, no TLS, an absent or forbidden topic. Patterns (`^…`) are not looked up.
+pub fn check(
+    settings: &KafkaSettings,
+    topics: &[String],
+    dead_letter_topic: Option<&str>,
+    timeout: Duration,
+) -> Result<Vec<TopicInfo>, Error> {
+    let deadline = Instant::now() + timeout;
+    let scrub = |words: &str| settings.scrub(words);
+    let client: BaseConsumer<Observer> =
+        settings.observer().create_with_context(Observer::default()).map_err(|error| Error::of_creation(error, scrub))?;
+    let names = topics.iter().map(String::as_str).filter(|topic| !topic.starts_with('^')).chain(dead_letter_topic);
+    names.map(|name| describe(&client, settings, name, deadline)).collect()
+}
+
+fn describe(client: &BaseConsumer<Observer>, settings: &KafkaSettings, name: &str, deadline: Instant) -> Result<TopicInfo, Error> {
+    let mut reason = None;
+    loop {
+        let patience = TURN.min(deadline.saturating_duration_since(Instant::now()));
+        let code = match client.fetch_metadata(Some(name), patience) {
+            Ok(metadata) => {
+                let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {
+                    return Err(Error::TopicAbsent { topic: name.to_string() });
+                };
+                match topic_error(topic) {
+                    None => return Ok(TopicInfo { name: name.to_string(), partitions: topic.partitions().len() }),
+                    // A topic that was made a moment ago has no leader yet.
+                    Some(RDKafkaErrorCode::LeaderNotAvailable) => RDKafkaErrorCode::LeaderNotAvailable,
+                    Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                        return Err(Error::TopicForbidden { topic: name.to_string() });
+                    }
+                    Some(_) => return Err(Error::TopicAbsent { topic: name.to_string() }),
+                }
+            }
+            Err(error) => error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),
+        };
+        // Each poll ends at an error or, when only log lines came, with the turn.
+        while let Some(Err(_)) = client.poll(LISTEN) {}
+        for report in client.context().take_reports() {
+            if let Some(error) = refusal(settings, &report) {
+                return Err(error);
+            }
+            if matches!(report.0, RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) {
+                reason = Some(Reason::new(&report.1));
+            }
+        }
+        if Instant::now() >= deadline {
+            let source = reason.unwrap_or_else(|| Error::reason_of(&KafkaError::MetadataFetch(code)));
+            return Err(Error::of_connection(settings.brokers.clone(), source));
+        }
+    }
+}
+
+/// What asking again does not cure.
+fn refusal(settings: &KafkaSettings, (code, words): &Report) -> Option<Error> {
+    let (brokers, source) = (settings.brokers.clone(), Reason::new(words));
+    match code {
+        RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => {
+            Some(Error::Authentication { brokers, source })
+        }
+        RDKafkaErrorCode::SSL => Some(Error::Tls { brokers, source }),
+        _ if source.is_about_tls() => Some(Error::Tls { brokers, source }),
+        _ => None,
+    }
+}
+
+/// What the brokers say is wrong with a topic.
+pub(crate) fn topic_error(topic: &MetadataTopic) -> Option<RDKafkaErrorCode> {
+    topic.error().filter(|code| *code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).map(RDKafkaErrorCode::from)
+}
