@@ -1,0 +1,152 @@
+//! Checks what a plugin returned. A plugin is as little to be trusted as the records: nothing it says is used before it stands here.
+//!
+//! Invariant: an [`Answer`] has one verdict for each record; each replaced record has an output and no other has one; its columns are
+//! whole, and its outputs hold no more bytes than allowed.
+
+use snowgate_record::Column;
+
+use crate::bindings::exports::snowgate::transform::transform::{ColumnResult, Output};
+use crate::host::clean;
+
+pub(crate) const KEEP: u8 = 0;
+pub(crate) const DROP: u8 = 1;
+pub(crate) const REPLACE: u8 = 2;
+pub(crate) const REJECT: u8 = 3;
+
+/// What a plugin made of a batch, checked.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) verdicts: Vec<u8>,
+    sources: Vec<u32>,
+    values: Column,
+    keys: Column,
+    failures: Vec<(u32, String)>,
+}
+
+impl Answer {
+    /// `Err` says which rule of the contract `output` breaks, for a batch of `records` whose outputs may hold `output_bytes`.
+    pub(crate) fn check(output: Output, records: usize, output_bytes: usize) -> Result<Answer, String> {
+        let Output { verdicts, sources, values, keys, failures } = output;
+        if verdicts.len() != records {
+            return Err(format!("returned {} verdicts for {records} records", verdicts.len()));
+        }
+        let values = column(values).map_err(|why| format!("returned values that do not hold together: {why}"))?;
+        let keys = column(keys).map_err(|why| format!("returned keys that do not hold together: {why}"))?;
+        if values.len() != sources.len() {
+            return Err(format!("returned {} values for {} sources", values.len(), sources.len()));
+        }
+        if !keys.is_empty() && keys.len() != sources.len() {
+            return Err(format!("returned {} keys for {} sources", keys.len(), sources.len()));
+        }
+        let bytes = values.data().len() + keys.data().len();
+        if bytes > output_bytes {
+            return Err(format!("returned {bytes} bytes of outputs where {output_bytes} are allowed"));
+        }
+        let mut outputs = sources.iter().peekable();
+        let mut failed = failures.iter().peekable();
+        for (index, &verdict) in (0u32..).zip(&verdicts) {
+            match verdict {
+                KEEP | DROP => {}
+                REPLACE => {
+                    if outputs.next_if(|source| **source == index).is_none() {
+                        return Err(format!("returned no output for record {index}, which it replaced"));
+                    }
+                    while outputs.next_if(|source| **source == index).is_some() {}
+                }
+                REJECT => {
+                    failed.next_if(|(failure, _)| *failure == index);
+                }
+                other => return Err(format!("returned verdict {other} for record {index}; verdicts are 0 to 3")),
+            }
+        }
+        if let Some(source) = outputs.next() {
+            return Err(format!("returned an output of record {source} out of order, or of a record that it did not replace"));
+        }
+        if let Some((index, _)) = failed.next() {
+            return Err(format!("returned a failure of record {index} out of order, or of a record that it did not reject"));
+        }
+        Ok(Answer { verdicts, sources, values, keys, failures })
+    }
+
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.verdicts.iter().all(|verdict| *verdict == KEEP)
+    }
+
+    /// How many outputs from `first` on belong to record `index`.
+    pub(crate) fn outputs_of(&self, index: usize, first: usize) -> usize {
+        self.sources[first..].iter().take_while(|source| **source as usize == index).count()
+    }
+
+    pub(crate) fn value(&self, output: usize) -> Option<&[u8]> {
+        self.values.get(output)
+    }
+
+    /// The key of output `output` of a record whose key is `own`.
+    pub(crate) fn key<'a>(&'a self, output: usize, own: Option<&'a [u8]>) -> Option<&'a [u8]> {
+        if self.keys.is_empty() { own } else { self.keys.get(output) }
+    }
+
+    /// Why record `index` was rejected, in the plugin's words.
+    pub(crate) fn failure(&self, index: usize) -> String {
+        match self.failures.binary_search_by_key(&index, |(failed, _)| *failed as usize) {
+            Ok(at) => clean(&self.failures[at].1),
+            Err(_) => "the plugin gave no reason".to_owned(),
+        }
+    }
+}
+
+fn column(column: ColumnResult) -> Result<Column, String> {
+    Column::from_parts(column.data, column.ends, column.nulls).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(items: usize) -> ColumnResult {
+        ColumnResult { data: vec![b'x'; items], ends: (1..=items as u32).collect(), nulls: Vec::new() }
+    }
+
+    fn output(verdicts: &[u8], sources: &[u32], failures: &[u32]) -> Output {
+        Output {
+            verdicts: verdicts.to_vec(),
+            sources: sources.to_vec(),
+            values: values(sources.len()),
+            keys: values(0),
+            failures: failures.iter().map(|index| (*index, "why\n".to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn an_answer_within_the_rules_passes() {
+        let answer = Answer::check(output(&[0, 2, 1, 2, 3, 3], &[1, 3, 3], &[5]), 6, 3).unwrap();
+        assert_eq!((answer.outputs_of(1, 0), answer.outputs_of(3, 1)), (1, 2));
+        assert_eq!(answer.failure(5), "why ");
+        assert_eq!(answer.failure(4), "the plugin gave no reason");
+        assert_eq!(answer.key(0, Some(b"own")), Some(&b"own"[..]));
+        assert!(!answer.keeps_all());
+    }
+
+    #[test]
+    fn every_breach_of_the_contract_is_named() {
+        let breach = |output: Output, records| Answer::check(output, records, 100).unwrap_err();
+        assert_eq!(breach(output(&[0], &[], &[]), 2), "returned 1 verdicts for 2 records");
+        assert_eq!(breach(output(&[4], &[], &[]), 1), "returned verdict 4 for record 0; verdicts are 0 to 3");
+        assert_eq!(breach(output(&[2, 2], &[1], &[]), 2), "returned no output for record 0, which it replaced");
+        for (verdicts, sources) in [(&[0u8, 2][..], &[0u32, 1][..]), (&[2, 2], &[0, 1, 0]), (&[0], &[7])] {
+            let why = breach(output(verdicts, sources, &[]), verdicts.len());
+            assert!(why.contains("out of order") || why.contains("no output"), "{why}");
+        }
+        for failures in [&[0u32][..], &[1, 1], &[9], &[2, 1]] {
+            assert!(breach(output(&[0, 3, 3], &[], failures), 3).contains("a failure of record"), "{failures:?}");
+        }
+        let lie = Output { values: values(2), ..output(&[2], &[0], &[]) };
+        assert_eq!(breach(lie, 1), "returned 2 values for 1 sources");
+        let lie = Output { keys: values(2), ..output(&[2], &[0], &[]) };
+        assert_eq!(breach(lie, 1), "returned 2 keys for 1 sources");
+        let torn = ColumnResult { data: vec![1], ends: vec![1, 0], nulls: Vec::new() };
+        assert!(breach(Output { values: torn, ..output(&[2], &[0, 0], &[]) }, 1).contains("do not hold together"));
+        let why = Answer::check(output(&[2], &[0, 0], &[]), 1, 1).unwrap_err();
+        assert_eq!(why, "returned 2 bytes of outputs where 1 are allowed");
+    }
+}

@@ -1,0 +1,108 @@
+//! The wasm engine and its clock.
+//!
+//! One engine serves every plugin of the process. Cranelift compiles a component once, when it is loaded; each worker then has an
+//! instance of its own. Memory is allocated on demand: instances live as long as their worker, so a pool would save
+//! nothing but the 30 µs after a fault.
+//!
+//! Time is counted in epochs: a thread raises the engine's epoch every tick, and compiled code looks at it on every loop and call.
+//!
+//! Invariant: the clock runs as long as any clone of the engine, or any plugin it compiled, is alive.
+
+use std::time::Duration;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, Inlining, OptLevel};
+
+use crate::bindings;
+use crate::error::Error;
+use crate::host::HostState;
+
+/// The clock's step: how late a plugin's time limit may strike. A hundred wake-ups a second are not worth counting.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Stack of one plugin call. A worker's own stack must hold this and the host's frames; threads have 2 MiB.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// Compiles plugins and stops those that overstay. Clones share one engine.
+#[derive(Clone)]
+pub struct Engine {
+    wasm: wasmtime::Engine,
+    linker: std::sync::Arc<Linker<HostState>>,
+}
+
+impl Engine {
+    pub fn new() -> Result<Engine, Error> {
+        let wasm = wasmtime::Engine::new(&config()).map_err(|source| Error::Engine { source: source.into() })?;
+        let mut linker = Linker::new(&wasm);
+        bindings::snowgate::transform::log::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, |state| state)
+            .map_err(|source| Error::Engine { source: source.into() })?;
+        let clock = wasm.weak();
+        std::thread::Builder::new()
+            .name("plugin-clock".into())
+            .spawn(move || {
+                while let Some(engine) = clock.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    std::thread::sleep(TICK);
+                }
+            })
+            .map_err(|source| Error::Engine { source: source.into() })?;
+        Ok(Engine { wasm, linker: std::sync::Arc::new(linker) })
+    }
+
+    pub(crate) fn wasm(&self) -> &wasmtime::Engine {
+        &self.wasm
+    }
+
+    pub(crate) fn linker(&self) -> &Linker<HostState> {
+        &self.linker
+    }
+}
+
+/// How many ticks grant at least `time`: the current one has already begun.
+pub(crate) fn ticks(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX / 2).min(u64::MAX / 2) + 1
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        // Epoch checks sit on calls too, so inlined calls win back a third of their price.
+        .compiler_inlining(Inlining::Yes)
+        .max_wasm_stack(STACK_BYTES)
+        .concurrency_support(false)
+        // Whatever plugins do not need is attack surface.
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false);
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_never_shorter_than_asked_for() {
+        assert_eq!(ticks(Duration::from_millis(1)), 2);
+        assert_eq!(ticks(Duration::from_millis(100)), 11);
+        assert_eq!(ticks(Duration::MAX), u64::MAX / 2 + 1);
+    }
+
+    #[test]
+    fn the_clock_stops_when_nobody_needs_it() {
+        let engine = Engine::new().unwrap();
+        let weak = engine.wasm.weak();
+        let started = std::time::Instant::now();
+        drop(engine);
+        while weak.upgrade().is_some() {
+            assert!(started.elapsed() < Duration::from_secs(30), "the clock still holds the engine");
+            std::thread::yield_now();
+        }
+    }
+}

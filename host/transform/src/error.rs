@@ -1,0 +1,73 @@
+//! Why a plugin cannot be used. What goes wrong with single records is not an error but a [`Rejected`](crate::Rejected).
+
+use std::path::PathBuf;
+
+use snowgate_record::ErrorClass;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("the WebAssembly engine could not start")]
+    Engine { source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("could not read plugin `{plugin}` from `{}`", path.display())]
+    Read { plugin: String, path: PathBuf, source: std::io::Error },
+    #[error("plugin `{plugin}` has {bytes} bytes, and a component may have {limit}")]
+    TooLarge { plugin: String, bytes: u64, limit: u64 },
+    #[error("plugin `{plugin}` is no WebAssembly: `{}` does not begin as a component does", path.display())]
+    NotWasm { plugin: String, path: PathBuf },
+    #[error(
+        "plugin `{plugin}` is a core module, not a component: build it with `wasm-component-ld` as its linker, or turn it into one with \
+         `wasm-tools component new`"
+    )]
+    CoreModule { plugin: String },
+    #[error("plugin `{plugin}` could not be compiled")]
+    Compile { plugin: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error(
+        "plugin `{plugin}` imports {imports}, which plugins may not call; they may import `snowgate:transform/log@0.1.0` alone{hint}"
+    )]
+    ForeignImports { plugin: String, imports: String, hint: &'static str },
+    #[error("plugin `{plugin}` does not export `snowgate:transform/transform@0.1.0`; it exports {exports}")]
+    OtherWorld { plugin: String, exports: String },
+    #[error("plugin `{plugin}` does not fit the world `snowgate:transform/plugin@0.1.0`")]
+    Mismatch { plugin: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("plugin `{plugin}` could not start: {message}")]
+    Start { plugin: String, message: String },
+    #[error("plugin `{plugin}` refused its configuration: {message}")]
+    BadConfig { plugin: String, message: String },
+}
+
+impl Error {
+    /// What its reader can do, where the error itself does not say it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Read { .. } => {
+                "check the path, which starts at the folder of the configuration file, and that this user may read it"
+            }
+            Error::NotWasm { .. } => "name the `.wasm` file that the plugin's build made",
+            Error::TooLarge { .. } => "build the plugin for release, without debug information",
+            Error::OtherWorld { .. } | Error::Mismatch { .. } => {
+                "build the plugin against the world `snowgate:transform/plugin@0.1.0`"
+            }
+            Error::BadConfig { .. } => "correct the plugin's `with`; its own documentation says what it takes",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// A plugin that worked when it was loaded and cannot start again is as much a matter for a person as one that never did.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Error::Engine { .. } => ErrorClass::Fatal,
+            Error::Read { .. }
+            | Error::TooLarge { .. }
+            | Error::NotWasm { .. }
+            | Error::CoreModule { .. }
+            | Error::Compile { .. }
+            | Error::ForeignImports { .. }
+            | Error::OtherWorld { .. }
+            | Error::Mismatch { .. }
+            | Error::Start { .. }
+            | Error::BadConfig { .. } => ErrorClass::Config,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What is refused when it is loaded, and in which words.
+
+use std::error::Error as _;
+use std::time::{Duration, Instant};
+
+use snowgate_record::ErrorClass;
+use snowgate_transform::{Chain, Engine, Limits, Plugin, PluginSettings};
+
+use crate::{hostile, settings};
+
+fn refusal(settings: &PluginSettings) -> String {
+    let engine = Engine::new().unwrap();
+    let error = Plugin::load(&engine, settings).err().expect("the plugin is refused");
+    assert_eq!(error.class(), ErrorClass::Config);
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(" because: {cause}"));
+        source = cause.source();
+    }
+    text
+}
+
+/// Loads `wat` as a plugin called `odd`.
+fn refusal_of(wat: &str) -> String {
+    refusal_of_bytes(&wat::parse_str(wat).unwrap())
+}
+
+fn refusal_of_bytes(bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odd.wasm");
+    std::fs::write(&path, bytes).unwrap();
+    let settings = PluginSettings { name: "odd".into(), path, config_json: "{}".into(), limits: Limits::default() };
+    refusal(&settings).replace(&folder.path().display().to_string(), "FOLDER")
+}
+
+#[test]
+fn a_file_that_is_missing_is_named() {
+    let path = "no-such-folder/odd.wasm".into();
+    let settings = PluginSettings { name: "odd".into(), path, config_json: "{}".into(), limits: Limits::default() };
+    let text = refusal(&settings);
+    assert!(text.starts_with("could not read plugin `odd` from `no-such-folder/odd.wasm` because: No such file"), "{text}");
+}
+
+#[test]
+fn what_is_not_wasm_is_refused() {
+    let text = refusal_of_bytes(b"#!/bin/sh\n");
+    assert_eq!(text, "plugin `odd` is no WebAssembly: `FOLDER/odd.wasm` does not begin as a component does");
+    assert_eq!(refusal_of_bytes(b""), text);
+}
+
+#[test]
+fn a_core_module_is_refused_with_the_way_to_a_component() {
+    let text = refusal_of("(module)");
+    assert!(text.starts_with("plugin `odd` is a core module, not a component: build it with `wasm-component-ld`"), "{text}");
+}
+
+#[test]
+fn a_broken_component_is_refused() {
+    let mut bytes = wat::parse_str("(component)").unwrap();
+    bytes.extend_from_slice(&[99, 3, 1, 2, 3]);
+    assert!(refusal_of_bytes(&bytes).starts_with("plugin `odd` could not be compiled because: "));
+}
+
+#[test]
+fn wasi_and_every_other_foreign_import_are_named_and_refused() {
+    let text = refusal_of(
+        r#"(component (import "wasi:clocks/monotonic-clock@0.2.3" (instance (export "now" (func (result u64)))))
+            (import "snowgate:transform/log@0.1.0" (instance)) (import "acme:secrets/read" (instance)))"#,
+    );
+    assert_eq!(
+        text,
+        "plugin `odd` imports `wasi:clocks/monotonic-clock@0.2.3`, `acme:secrets/read`, which plugins may not call; they may import \
+         `snowgate:transform/log@0.1.0` alone; there is no WASI here: build for `wasm32-unknown-unknown`, or stub WASI"
+    );
+}
+
+#[test]
+fn a_component_of_another_world_or_version_is_refused() {
+    assert_eq!(refusal_of("(component)"), "plugin `odd` does not export `snowgate:transform/transform@0.1.0`; it exports nothing");
+    let text = refusal_of(r#"(component (instance $i) (export "acme:other/thing@1.0.0" (instance $i)))"#);
+    assert!(text.ends_with("it exports `acme:other/thing@1.0.0`"), "{text}");
+    let text = refusal_of(
+        r#"(component (instance $i) (export "acme:other/thing@1.0.0" (instance $i)) (export "snowgate:transform/transform@0.9.0" (instance $i)))"#,
+    );
+    assert!(text.ends_with("it exports `snowgate:transform/transform@0.9.0`"), "{text}");
+}
+
+#[test]
+fn an_interface_of_our_name_and_another_shape_is_refused() {
+    let text = refusal_of(r#"(component (instance $i) (export "snowgate:transform/transform@0.1.0" (instance $i)))"#);
+    assert!(text.starts_with("plugin `odd` does not fit the world `snowgate:transform/plugin@0.1.0` because: "), "{text}");
+}
+
+#[test]
+fn a_refused_configuration_is_told_in_the_plugins_words() {
+    let text = refusal(&hostile(r#"{"do": "refuse-config"}"#));
+    assert_eq!(text, "plugin `hostile` refused its configuration: this configuration is refused");
+    let text = refusal(&settings("symbol_filter.wasm", r#"{"allow": ["A"], "onmissing": "drop"}"#));
+    let expected = "unknown field `onmissing`, expected one of `allow`, `deny`, `field`, `on_missing`";
+    assert_eq!(text, format!("plugin `symbol-filter` refused its configuration: {expected}"));
+}
+
+#[test]
+fn a_plugin_that_traps_or_loops_at_its_start_is_refused() {
+    let text = refusal(&hostile(r#"{"do": "trap-in-configure"}"#));
+    assert_eq!(text, "plugin `hostile` could not start: wasm trap: wasm `unreachable` instruction executed");
+    let mut endless = hostile(r#"{"do": "loop-in-configure"}"#);
+    endless.limits.start_time = Duration::from_millis(50);
+    let begun = Instant::now();
+    assert_eq!(refusal(&endless), "plugin `hostile` could not start: took longer than 50ms");
+    assert!(begun.elapsed() >= Duration::from_millis(50));
+}
+
+#[test]
+fn a_plugin_that_does_not_fit_its_memory_limit_is_refused() {
+    let mut tight = hostile(r#"{"do": "keep"}"#);
+    tight.limits.memory_bytes = 64 * 1024;
+    assert!(refusal(&tight).starts_with("plugin `hostile` could not start: "), "{}", refusal(&tight));
+}
+
+#[test]
+fn a_plugin_says_what_it_is() {
+    let engine = Engine::new().unwrap();
+    let plugin = Plugin::load(&engine, &settings("kline_flatten.wasm", "{}")).unwrap();
+    assert_eq!((plugin.name(), plugin.version()), ("kline-flatten", "0.1.0"));
+    assert_eq!(plugin.digest().len(), 64);
+    assert!(Chain::new(&[]).unwrap().is_empty());
+    assert!(!Chain::new(&[plugin.into()]).unwrap().is_empty());
+}

@@ -1,0 +1,217 @@
+//! Turns Binance kline events into flat rows.
+//!
+//! Three shapes come in: the combined stream's envelope `{"stream", "data": {…}}`, the bare event `{"e": "kline", …, "k": {…}}`, and rows that
+//! are flat already, which are kept as they are. One row with a column per fact goes out.
+//!
+//! Prices and volumes arrive as decimal text and leave as JSON numbers of exactly the same digits: they are copied, never parsed into a float.
+
+use serde::Deserialize;
+use snowgate_plugin::json::{Scanner, is_integer, is_number};
+use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
+
+/// The plugin's options.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// Drop klines that are still open, whose numbers will change. Default: false.
+    #[serde(default)]
+    closed_only: bool,
+}
+
+struct KlineFlatten {
+    config: Config,
+}
+
+/// How a value is written in the event.
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Integer,
+    Boolean,
+    /// Decimal text in a string; the quotes go.
+    Decimal,
+}
+
+use Kind::{Boolean, Decimal, Integer, Text};
+
+/// The fields of `k` in the order of their columns: Binance's one-letter name, what goes before the value, how it is written.
+const COLUMNS: [(u8, &str, Kind); 15] = [
+    (b'i', r#","interval":"#, Text),
+    (b't', r#","open_time":"#, Integer),
+    (b'T', r#","close_time":"#, Integer),
+    (b'f', r#","first_trade_id":"#, Integer),
+    (b'L', r#","last_trade_id":"#, Integer),
+    (b'o', r#","open_price":"#, Decimal),
+    (b'c', r#","close_price":"#, Decimal),
+    (b'h', r#","high_price":"#, Decimal),
+    (b'l', r#","low_price":"#, Decimal),
+    (b'v', r#","base_volume":"#, Decimal),
+    (b'n', r#","trade_count":"#, Integer),
+    (b'x', r#","is_closed":"#, Boolean),
+    (b'q', r#","quote_volume":"#, Decimal),
+    (b'V', r#","taker_buy_base_volume":"#, Decimal),
+    (b'Q', r#","taker_buy_quote_volume":"#, Decimal),
+];
+
+/// Where `x` stands among the columns.
+const IS_CLOSED: usize = 11;
+
+const NO_COLUMN: u8 = u8::MAX;
+
+/// From a field's name to its column.
+const COLUMN_OF: [u8; 256] = {
+    let mut columns = [NO_COLUMN; 256];
+    let mut index = 0;
+    while index < COLUMNS.len() {
+        columns[COLUMNS[index].0 as usize] = index as u8;
+        index += 1;
+    }
+    columns
+};
+
+/// What was found in a record, as written.
+#[derive(Default)]
+struct Found<'a> {
+    stream: Option<&'a [u8]>,
+    event: Option<&'a [u8]>,
+    event_time: Option<&'a [u8]>,
+    symbol: Option<&'a [u8]>,
+    /// Whether there was a `k`.
+    kline: bool,
+    columns: [&'a [u8]; COLUMNS.len()],
+    flat: FlatRow<'a>,
+}
+
+/// The marks of a row that is flat already.
+#[derive(Default)]
+struct FlatRow<'a> {
+    symbol: bool,
+    open_time: bool,
+    is_closed: Option<&'a [u8]>,
+}
+
+impl Transform for KlineFlatten {
+    type Config = Config;
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const CONFIG_SCHEMA: Option<&'static str> = Some(include_str!("../config.schema.json"));
+
+    fn new(config: Config) -> Result<KlineFlatten, String> {
+        Ok(KlineFlatten { config })
+    }
+
+    fn transform(&mut self, record: &Record<'_>, emit: &mut Emit<'_>) -> Result<Verdict, Reject> {
+        // A tombstone holds nothing to flatten; what becomes of it is the table's affair.
+        let Some(value) = record.value() else { return Ok(Verdict::Keep) };
+        let mut scan = Scanner::new(value);
+        if scan.peek() != Some(b'{') {
+            return Err("the value is not a JSON object".into());
+        }
+        let mut found = Found::default();
+        event(&mut scan, &mut found, true)?;
+        scan.end()?;
+        if found.kline {
+            self.flatten(&found, emit)
+        } else if found.flat.symbol && found.flat.open_time {
+            let open = found.flat.is_closed == Some(b"false");
+            Ok(if self.config.closed_only && open { Verdict::Drop } else { Verdict::Keep })
+        } else {
+            Err("the value is neither a kline event, nor one in a combined-stream envelope, nor a flat kline row".into())
+        }
+    }
+}
+
+impl KlineFlatten {
+    fn flatten(&self, found: &Found<'_>, emit: &mut Emit<'_>) -> Result<Verdict, Reject> {
+        if found.event != Some(b"\"kline\"") {
+            return Err("`e` is not `kline`, so the event is another kind".into());
+        }
+        let event_time = found.event_time.ok_or("the event has no `E`, its time")?;
+        let symbol = found.symbol.ok_or("the event has no `s`, its symbol")?;
+        if let Some(missing) = found.columns.iter().position(|text| text.is_empty()) {
+            return Err(format!("the kline has no `{}`", COLUMNS[missing].0 as char).into());
+        }
+        if self.config.closed_only && found.columns[IS_CLOSED] == b"false" {
+            return Ok(Verdict::Drop);
+        }
+        emit.write(|out| {
+            out.extend_from_slice(br#"{"event_time":"#);
+            out.extend_from_slice(event_time);
+            out.extend_from_slice(br#","symbol":"#);
+            out.extend_from_slice(symbol);
+            for ((_, before, _), text) in COLUMNS.iter().zip(found.columns) {
+                out.extend_from_slice(before.as_bytes());
+                out.extend_from_slice(text);
+            }
+            if let Some(stream) = found.stream {
+                out.extend_from_slice(br#","stream":"#);
+                out.extend_from_slice(stream);
+            }
+            out.push(b'}');
+        });
+        Ok(Verdict::Replace)
+    }
+}
+
+/// Walks an event, or the envelope around one: the `outer` object may hold another in `data`.
+fn event<'a>(scan: &mut Scanner<'a>, found: &mut Found<'a>, outer: bool) -> Result<(), Reject> {
+    scan.enter()?;
+    while let Some(key) = scan.key()? {
+        match &*key {
+            b"e" => found.event = Some(scan.raw()?),
+            b"E" => found.event_time = Some(field(scan, "E", Integer)?),
+            b"s" => found.symbol = Some(field(scan, "s", Text)?),
+            b"k" if scan.peek() == Some(b'{') => kline(scan, found)?,
+            b"data" if outer && scan.peek() == Some(b'{') => event(scan, found, false)?,
+            b"stream" if outer && scan.peek() == Some(b'"') => found.stream = Some(scan.raw()?),
+            b"is_closed" if outer => found.flat.is_closed = Some(scan.raw()?),
+            other => {
+                found.flat.symbol |= other == b"symbol";
+                found.flat.open_time |= other == b"open_time";
+                scan.skip()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn kline<'a>(scan: &mut Scanner<'a>, found: &mut Found<'a>) -> Result<(), Reject> {
+    found.kline = true;
+    scan.enter()?;
+    while let Some(key) = scan.key()? {
+        let column = if let [name] = *key { COLUMN_OF[name as usize] } else { NO_COLUMN };
+        if column != NO_COLUMN {
+            let (name, _, kind) = COLUMNS[column as usize];
+            found.columns[column as usize] = field(scan, char::from(name).encode_utf8(&mut [0; 4]), kind)?;
+        } else if *key == *b"s" && found.symbol.is_none() {
+            found.symbol = Some(field(scan, "s", Text)?);
+        } else {
+            scan.skip()?;
+        }
+    }
+    Ok(())
+}
+
+/// The value that stands next, as it goes into the row.
+#[inline]
+fn field<'a>(scan: &mut Scanner<'a>, name: &str, kind: Kind) -> Result<&'a [u8], Reject> {
+    let raw = scan.raw()?;
+    let (fits, wanted) = match kind {
+        Text => (raw.first() == Some(&b'"'), "text"),
+        Integer => (is_integer(raw), "a whole number"),
+        Boolean => (raw == b"true" || raw == b"false", "true or false"),
+        Decimal => {
+            let digits = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(raw);
+            if is_number(digits) {
+                return Ok(digits);
+            }
+            (false, "a decimal number")
+        }
+    };
+    if fits { Ok(raw) } else { Err(format!("`{name}` is not {wanted}").into()) }
+}
+
+snowgate_plugin::export!(KlineFlatten);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Runs a plugin natively, in an ordinary `#[test]`, through the same columns as in the gateway.
+//!
+//! ```
+//! use snowgate_plugin::testing::{Bench, Outcome};
+//! # use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
+//! # #[derive(serde::Deserialize)]
+//! # struct NoOptions {}
+//! # struct KeepAll;
+//! # impl Transform for KeepAll {
+//! #     type Config = NoOptions;
+//! #     const NAME: &'static str = "keep-all";
+//! #     const VERSION: &'static str = "1.0.0";
+//! #     fn new(_: NoOptions) -> Result<KeepAll, String> { Ok(KeepAll) }
+//! #     fn transform(&mut self, _: &Record<'_>, _: &mut Emit<'_>) -> Result<Verdict, Reject> { Ok(Verdict::Keep) }
+//! # }
+//!
+//! let mut bench = Bench::<KeepAll>::new("{}")?;
+//! assert_eq!(bench.value(r#"{"a": 1}"#), Outcome::Kept);
+//! # Ok::<(), String>(())
+//! ```
+
+use crate::bindings::exports::snowgate::transform::transform::{Batch, Column, Headers};
+use crate::record::{item, push};
+use crate::runner::Runner;
+use crate::{Columns, Transform};
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Kept,
+    Dropped,
+    /// The values of its outputs.
+    Replaced(Vec<Option<Vec<u8>>>),
+    Rejected(String),
+}
+
+impl Outcome {
+    /// The one output as text.
+    ///
+    /// # Panics
+    /// When the record was not replaced by exactly one text.
+    pub fn text(&self) -> &str {
+        match self {
+            Outcome::Replaced(values) if values.len() == 1 => {
+                std::str::from_utf8(values[0].as_deref().expect("the output has a value")).expect("the output is text")
+            }
+            other => panic!("not replaced by one output: {other:?}"),
+        }
+    }
+
+    /// Why it was rejected.
+    ///
+    /// # Panics
+    /// When the record was not rejected.
+    pub fn why(&self) -> &str {
+        match self {
+            Outcome::Rejected(why) => why,
+            other => panic!("not rejected: {other:?}"),
+        }
+    }
+}
+
+/// A plugin on the bench.
+pub struct Bench<T> {
+    runner: Runner<T>,
+}
+
+impl<T: Transform> Bench<T> {
+    /// Configures the plugin; the error is what an operator would read.
+    pub fn new(config: &str) -> Result<Bench<T>, String> {
+        Ok(Bench { runner: Runner::new(config)? })
+    }
+
+    /// Shows the plugin one record without a key.
+    pub fn value(&mut self, value: &str) -> Outcome {
+        self.records(&[(None, Some(value.as_bytes()))]).remove(0)
+    }
+
+    /// Shows the plugin a batch of records, as keys and values.
+    pub fn records(&mut self, records: &[(Option<&[u8]>, Option<&[u8]>)]) -> Vec<Outcome> {
+        let mut batch = Batch {
+            topic: "bench".to_owned(),
+            partition: 0,
+            count: records.len() as u32,
+            offsets: if T::NEEDS.contains(Columns::OFFSETS) { (0..records.len() as i64).collect() } else { Vec::new() },
+            timestamps: if T::NEEDS.contains(Columns::TIMESTAMPS) { vec![0; records.len()] } else { Vec::new() },
+            values: empty(),
+            keys: empty(),
+            headers: Headers { counts: Vec::new(), names: empty(), values: empty() },
+        };
+        for (key, value) in records {
+            if T::NEEDS.contains(Columns::KEYS) {
+                push(&mut batch.keys, *key);
+            }
+            if T::NEEDS.contains(Columns::VALUES) {
+                push(&mut batch.values, *value);
+            }
+        }
+        let output = self.runner.process(&batch);
+        let mut failures = output.failures.into_iter();
+        let outcome = |(index, verdict): (usize, &u8)| match verdict {
+            0 => Outcome::Kept,
+            1 => Outcome::Dropped,
+            2 => {
+                let own = output.sources.iter().enumerate().filter(|(_, source)| **source as usize == index);
+                Outcome::Replaced(own.map(|(output_index, _)| item(&output.values, output_index).map(<[u8]>::to_vec)).collect())
+            }
+            _ => Outcome::Rejected(failures.next().expect("the runner gives each rejection a reason").1),
+        };
+        output.verdicts.iter().enumerate().map(outcome).collect()
+    }
+}
+
+fn empty() -> Column {
+    Column { data: Vec::new(), ends: Vec::new(), nulls: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Emit, Record, Reject, Verdict};
+
+    /// Does what the value says.
+    struct Obedient;
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct NoOptions {}
+
+    impl Transform for Obedient {
+        type Config = NoOptions;
+        const NAME: &'static str = "obedient";
+        const VERSION: &'static str = "0";
+        const NEEDS: Columns = Columns::VALUES.union(Columns::KEYS);
+
+        fn new(_: NoOptions) -> Result<Obedient, String> {
+            Ok(Obedient)
+        }
+
+        fn transform(&mut self, record: &Record<'_>, emit: &mut Emit<'_>) -> Result<Verdict, Reject> {
+            match record.value() {
+                Some(b"keep") => {
+                    emit.value(b"forgotten");
+                    Ok(Verdict::Keep)
+                }
+                Some(b"split") => {
+                    emit.value(b"one");
+                    emit.tombstone();
+                    emit.keyed(Some(b"new"), Some(b"three"));
+                    emit.value(record.key().unwrap_or(b"no key"));
+                    Ok(Verdict::Replace)
+                }
+                Some(b"nothing") => Ok(Verdict::Replace),
+                Some(b"half") => {
+                    emit.value(b"half");
+                    Err(Reject("x".repeat(5000)))
+                }
+                _ => Ok(Verdict::Drop),
+            }
+        }
+    }
+
+    #[test]
+    fn each_record_gets_its_own_outcome() {
+        let mut bench = Bench::<Obedient>::new("").unwrap();
+        let records: Vec<(Option<&[u8]>, Option<&[u8]>)> =
+            [&b"split"[..], b"keep", b"nothing", b"half", b"split"].iter().map(|value| (Some(&b"own"[..]), Some(*value))).collect();
+        let outcomes = bench.records(&records);
+        let split = Outcome::Replaced(vec![Some(b"one".to_vec()), None, Some(b"three".to_vec()), Some(b"own".to_vec())]);
+        assert_eq!(outcomes[0], split);
+        assert_eq!(outcomes[1], Outcome::Kept);
+        assert_eq!(outcomes[2].why(), "the plugin replaced the record by nothing");
+        assert_eq!(outcomes[3].why().len(), 1024);
+        assert_eq!(outcomes[4], split);
+        assert_eq!(bench.records(&[(None, None)]), [Outcome::Dropped]);
+    }
+
+    #[test]
+    fn a_key_set_late_leaves_earlier_outputs_theirs() {
+        let mut runner = Runner::<Obedient>::new("{}").unwrap();
+        let mut batch = Batch {
+            topic: String::new(),
+            partition: 0,
+            count: 1,
+            offsets: Vec::new(),
+            timestamps: Vec::new(),
+            values: empty(),
+            keys: empty(),
+            headers: Headers { counts: Vec::new(), names: empty(), values: empty() },
+        };
+        push(&mut batch.values, Some(b"split"));
+        push(&mut batch.keys, Some(b"own"));
+        let output = runner.process(&batch);
+        let keys: Vec<_> = (0..4).map(|index| item(&output.keys, index)).collect();
+        assert_eq!(keys, [Some(&b"own"[..]), Some(b"own"), Some(b"new"), Some(b"own")]);
+        assert_eq!(output.sources, [0; 4]);
+    }
+
+    #[test]
+    fn an_unknown_option_is_refused_without_a_misleading_position() {
+        let why = Bench::<Obedient>::new(r#"{"optoin": 1}"#).err().unwrap();
+        assert_eq!(why, "unknown field `optoin`, there are no fields");
+    }
+}

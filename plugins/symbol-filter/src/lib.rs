@@ -1,0 +1,201 @@
+//! Lets only the records of chosen symbols pass.
+//!
+//! A record is walked only as far as its symbol, which in market data stands near the front, and is kept as it is or dropped: nothing is
+//! copied back. The rest of the record is taken on trust, for the gateway validates every row.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use snowgate_plugin::json::{Malformed, Scanner};
+use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
+
+/// The plugin's options.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// Symbols that pass; `*` stands for any characters. Empty: all that are not denied.
+    #[serde(default)]
+    allow: Vec<String>,
+    /// Symbols that do not pass, allowed or not.
+    #[serde(default)]
+    deny: Vec<String>,
+    /// Where the symbol stands, names joined by dots. Default: whichever of `data.s`, `s` and `symbol` comes first in the record.
+    field: Option<String>,
+    /// What becomes of a record without a symbol. Default: reject.
+    #[serde(default)]
+    on_missing: OnMissing,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum OnMissing {
+    Keep,
+    Drop,
+    #[default]
+    Reject,
+}
+
+struct SymbolFilter {
+    allow: Patterns,
+    deny: Patterns,
+    /// Names from the outermost in; `None` for the usual places.
+    path: Option<Vec<String>>,
+    on_missing: OnMissing,
+    /// The symbol in upper case, its buffer used again and again.
+    symbol: Vec<u8>,
+}
+
+impl Transform for SymbolFilter {
+    type Config = Config;
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const CONFIG_SCHEMA: Option<&'static str> = Some(include_str!("../config.schema.json"));
+
+    fn new(config: Config) -> Result<SymbolFilter, String> {
+        if config.allow.is_empty() && config.deny.is_empty() {
+            return Err("give `allow` or `deny` at least one symbol, such as `allow = [\"BTC*\"]`".into());
+        }
+        let path = match config.field {
+            None => None,
+            Some(field) => {
+                let names: Vec<String> = field.split('.').map(str::to_owned).collect();
+                if names.iter().any(String::is_empty) {
+                    return Err(format!("`field` is `{field}`, and should be names joined by dots, such as `data.s`"));
+                }
+                Some(names)
+            }
+        };
+        Ok(SymbolFilter {
+            allow: Patterns::new("allow", config.allow)?,
+            deny: Patterns::new("deny", config.deny)?,
+            path,
+            on_missing: config.on_missing,
+            symbol: Vec::new(),
+        })
+    }
+
+    fn transform(&mut self, record: &Record<'_>, _: &mut Emit<'_>) -> Result<Verdict, Reject> {
+        let found = match (record.value(), &self.path) {
+            (None, _) => Ok(None),
+            (Some(value), None) => usual(value),
+            (Some(value), Some(path)) => at_path(value, path),
+        };
+        let Ok(Some(symbol)) = found else { return self.missing(found.err()) };
+        self.symbol.clear();
+        self.symbol.extend_from_slice(&symbol);
+        self.symbol.make_ascii_uppercase();
+        let passes = (self.allow.is_empty() || self.allow.matches(&self.symbol)) && !self.deny.matches(&self.symbol);
+        Ok(if passes { Verdict::Keep } else { Verdict::Drop })
+    }
+}
+
+impl SymbolFilter {
+    #[cold]
+    fn missing(&self, malformed: Option<Malformed>) -> Result<Verdict, Reject> {
+        match self.on_missing {
+            OnMissing::Keep => Ok(Verdict::Keep),
+            OnMissing::Drop => Ok(Verdict::Drop),
+            OnMissing::Reject => Err(match (malformed, &self.path) {
+                (Some(malformed), _) => malformed.into(),
+                (None, None) => "the record has no symbol at `data.s`, `s` or `symbol`".into(),
+                (None, Some(path)) => format!("the record has no symbol at `{}`", path.join(".")).into(),
+            }),
+        }
+    }
+}
+
+/// The symbol at whichever usual place comes first. Values that are no text are no symbols.
+fn usual(value: &[u8]) -> Result<Option<Cow<'_, [u8]>>, Malformed> {
+    let mut scan = Scanner::new(value);
+    scan.enter()?;
+    while let Some(key) = scan.key()? {
+        match (&*key, scan.peek()) {
+            (b"s" | b"symbol", Some(b'"')) => return scan.string().map(Some),
+            (b"data", Some(b'{')) => {
+                scan.enter()?;
+                while let Some(key) = scan.key()? {
+                    match (&*key, scan.peek()) {
+                        (b"s", Some(b'"')) => return scan.string().map(Some),
+                        _ => scan.skip()?,
+                    }
+                }
+            }
+            _ => scan.skip()?,
+        }
+    }
+    Ok(None)
+}
+
+fn at_path<'a>(value: &'a [u8], path: &[String]) -> Result<Option<Cow<'a, [u8]>>, Malformed> {
+    let mut scan = Scanner::new(value);
+    let mut depth = 0;
+    scan.enter()?;
+    while let Some(key) = scan.key()? {
+        let here = *key == *path[depth].as_bytes();
+        match scan.peek() {
+            Some(b'"') if here && depth + 1 == path.len() => return scan.string().map(Some),
+            Some(b'{') if here && depth + 1 < path.len() => {
+                scan.enter()?;
+                depth += 1;
+            }
+            _ => scan.skip()?,
+        }
+    }
+    Ok(None)
+}
+
+/// Symbols and patterns of one list, in upper case: case never tells two symbols apart.
+struct Patterns {
+    /// Without `*`, sorted.
+    exact: Vec<Vec<u8>>,
+    /// With `*`: the pieces between.
+    wild: Vec<Vec<Vec<u8>>>,
+}
+
+impl Patterns {
+    fn new(option: &str, patterns: Vec<String>) -> Result<Patterns, String> {
+        let (mut exact, mut wild) = (Vec::new(), Vec::new());
+        for pattern in patterns {
+            let upper = pattern.trim().to_ascii_uppercase();
+            if upper.is_empty() {
+                return Err(format!("`{option}` holds an empty symbol"));
+            }
+            if upper.contains('*') {
+                wild.push(upper.split('*').map(|piece| piece.as_bytes().to_vec()).collect());
+            } else {
+                exact.push(upper.into_bytes());
+            }
+        }
+        exact.sort();
+        Ok(Patterns { exact, wild })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.wild.is_empty()
+    }
+
+    fn matches(&self, symbol: &[u8]) -> bool {
+        self.exact.binary_search_by(|exact| exact.as_slice().cmp(symbol)).is_ok()
+            || self.wild.iter().any(|pieces| wild(pieces, symbol))
+    }
+}
+
+/// Whether the pieces stand in `symbol` in order, the first at its start and the last at its end.
+fn wild(pieces: &[Vec<u8>], symbol: &[u8]) -> bool {
+    let [first, middle @ .., last] = pieces else { return false };
+    let Some(rest) = symbol.strip_prefix(first.as_slice()) else { return false };
+    let Some(mut rest) = rest.strip_suffix(last.as_slice()) else { return false };
+    for piece in middle.iter().filter(|piece| !piece.is_empty()) {
+        // The earliest place leaves most for the pieces to come.
+        match rest.windows(piece.len()).position(|window| window == piece.as_slice()) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+snowgate_plugin::export!(SymbolFilter);
+
+#[cfg(test)]
+mod tests;
