@@ -16,300 +16,34 @@
 //!   delivered;
 //! - the channel is opened only while this process owns the partition.
 
-use std::collections::{BTreeSet, VecDeque};
+mod event;
+mod held;
+mod opening;
+#[cfg(test)]
+mod tests;
 
-use snowgate_record::{Offset, OffsetRange};
+use std::collections::BTreeSet;
 
-/// Milliseconds on the caller's monotonic clock.
-pub type Millis = u64;
+use snowgate_record::Offset;
 
-/// Names a body between the machine and whoever holds its bytes.
-pub type BodyId = u64;
-
-/// Counts the openings of a channel: an answer from an earlier one is ignored.
-pub type Session = u64;
-
-/// Limits and waits, the same for all partitions of a pipeline.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// Raw bytes at which the open body is sealed.
-    pub body_bytes: usize,
-    /// How long rows may wait in the open body.
-    pub linger: Millis,
-    /// Bodies that may be sealed and not yet committed; beyond it the partition reads no more.
-    pub max_bodies: usize,
-    /// First wait after a failed request; it doubles up to `backoff_max`.
-    pub backoff_min: Millis,
-    pub backoff_max: Millis,
-    /// Identical resends of an append whose outcome is unknown, before the channel is opened anew to ask.
-    pub max_resends: u32,
-    /// How long an opening may be refused for rows that are still on their way, before they are given up and sent again.
-    pub uncommitted_patience: Millis,
-    /// How often a blocked partition looks whether the cause is gone.
-    pub probe_interval: Millis,
-    /// Fences without a commit in between that mean two writers are at the same channel.
-    pub max_fences: u32,
-    /// Go on when the channel has forgotten what the group offset remembers.
-    pub accept_regression: bool,
-    /// An appended body that waits this long for its commit is reported, and the channel opened anew to ask.
-    pub commit_stall: Millis,
-}
-
-impl Default for Policy {
-    fn default() -> Policy {
-        Policy {
-            body_bytes: 3_900_000,
-            linger: 500,
-            max_bodies: 8,
-            backoff_min: 100,
-            backoff_max: 30_000,
-            max_resends: 5,
-            uncommitted_patience: 120_000,
-            probe_interval: 30_000,
-            max_fences: 3,
-            accept_regression: false,
-            commit_stall: 60_000,
-        }
-    }
-}
-
-/// What was remembered at the last group commit, read back when the partition is assigned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Remembered {
-    /// The next record to read.
-    pub group_offset: Option<Offset>,
-    /// The channel's committed offset when that was written.
-    pub committed_offset: Option<Offset>,
-}
-
-/// What became of consecutive records that were read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
-    /// From the first to the last record looked at, those without rows included.
-    pub range: OffsetRange,
-    /// How many of them have rows.
-    pub records: u64,
-    /// The last of those.
-    pub last_with_rows: Option<Offset>,
-    /// Raw bytes in the open body in all.
-    pub body_bytes: usize,
-    /// Records that were sent to the dead letter topic and are not acknowledged yet.
-    pub dead_letters: Vec<Offset>,
-}
-
-/// How an append ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AppendOutcome<C> {
-    Appended(C),
-    /// Applied or not: nobody knows.
-    Unknown,
-    /// Certainly not applied; come back later.
-    NotApplied {
-        retry_after: Option<Millis>,
-    },
-    /// The channel no longer takes our continuation token.
-    Stale,
-    /// Table, pipe, schema or database is gone.
-    ObjectMissing,
-    /// The role may not, or the key is refused.
-    Denied,
-    /// Larger than Snowflake takes.
-    TooLarge,
-    /// Snowflake calls the rows malformed.
-    Malformed,
-}
-
-/// How an opening ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OpenOutcome<C> {
-    Opened {
-        continuation: C,
-        committed: Option<Offset>,
-        row_errors: u64,
-    },
-    /// Rows of an earlier session are still on their way.
-    UncommittedRows,
-    Unknown {
-        retry_after: Option<Millis>,
-    },
-    ObjectMissing,
-    Denied,
-}
-
-/// Why a partition takes no more records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BlockReason {
-    /// The channel's committed offset lies below what was seen before: table or channel was replaced.
-    ChannelRegressed,
-    /// The channel's committed offset lies beyond the end of the partition: the topic was recreated.
-    TokenAheadOfLog,
-    /// The group offset lies outside what the broker still holds.
-    OffsetOutOfRange,
-    /// Another writer opens the same channel again and again.
-    ChannelContended,
-    PermissionDenied,
-    ObjectMissing,
-    /// A record that cannot be loaded, and the configuration says to stop.
-    RecordRefused,
-    /// Snowflake took a body and could not load some of its rows.
-    RowsRejected,
-    /// Dead letters cannot be delivered.
-    DeadLettersRefused,
-    /// The partition cannot be read: corrupt batch, missing topic, missing right.
-    Unreadable,
-}
-
-impl BlockReason {
-    /// The name in logs, metrics and status.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            BlockReason::ChannelRegressed => "channel_regressed",
-            BlockReason::TokenAheadOfLog => "token_ahead_of_log",
-            BlockReason::OffsetOutOfRange => "offset_out_of_range",
-            BlockReason::ChannelContended => "channel_contended",
-            BlockReason::PermissionDenied => "permission_denied",
-            BlockReason::ObjectMissing => "object_missing",
-            BlockReason::RecordRefused => "record_refused",
-            BlockReason::RowsRejected => "rows_rejected",
-            BlockReason::DeadLettersRefused => "dead_letters_refused",
-            BlockReason::Unreadable => "unreadable",
-        }
-    }
-
-    /// Whether bodies at hand must wait too. Where only reading is at fault, what was read is still loaded.
-    fn holds_appends(self) -> bool {
-        !matches!(
-            self,
-            BlockReason::RecordRefused | BlockReason::Unreadable | BlockReason::OffsetOutOfRange | BlockReason::PermissionDenied
-        )
-    }
-
-    /// Whether the cause may go away without this process being told.
-    fn may_pass(self) -> bool {
-        matches!(
-            self,
-            BlockReason::ChannelContended
-                | BlockReason::PermissionDenied
-                | BlockReason::ObjectMissing
-                | BlockReason::DeadLettersRefused
-        )
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event<C> {
-    /// The partition is ours.
-    Assigned(Remembered),
-    /// Kafka could not wait for the channel: the partition starts where the configuration says, without knowing the committed
-    /// offset.
-    StartedBlind,
-    OpenAnswered {
-        session: Session,
-        outcome: OpenOutcome<C>,
-    },
-    /// Records were read, transformed and encoded.
-    Encoded(Encoded),
-    /// A record cannot be loaded and must not be passed over.
-    RecordRefused,
-    DeadLetterDelivered(Offset),
-    DeadLetterFailed,
-    AppendAnswered {
-        session: Session,
-        body: BodyId,
-        outcome: AppendOutcome<C>,
-    },
-    /// A channel status.
-    StatusSeen {
-        session: Session,
-        valid: bool,
-        committed: Option<Offset>,
-        row_errors: u64,
-    },
-    /// The next offset the broker would write, seen together with the first records.
-    LogEnd(Offset),
-    /// Kafka cannot serve this partition.
-    ReadFailed(BlockReason),
-    /// Reading goes on at the offset that [`Action::Rewind`] named.
-    Rewound,
-    Tick,
-    /// The partition goes to somebody else, or the process ends: finish by `deadline`.
-    Revoked {
-        deadline: Millis,
-    },
-    /// The partition is no longer ours, and has not been for some time.
-    Lost,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action<C> {
-    /// Open the channel; `fail_on_uncommitted_rows` unless `force`.
-    Open { session: Session, force: bool },
-    /// Kafka may start to read at this offset, or where the configuration says.
-    StartAt(Option<Offset>),
-    /// Close the open body under this name.
-    Seal { body: BodyId, range: OffsetRange },
-    /// Forget what is in the open body.
-    DiscardOpen,
-    Append { session: Session, body: BodyId, range: OffsetRange, attempt: u32, continuation: C },
-    /// The body's bytes are needed no more.
-    Discard { body: BodyId },
-    /// Everything below `next` is settled.
-    CommitGroupOffset { next: Offset, committed: Option<Offset> },
-    /// Read again from `from`; nothing read before counts.
-    Rewind { from: Offset },
-    Blocked(BlockReason),
-    Unblocked,
-    /// An appended body waits unusually long for its commit.
-    CommitStalled { since: Millis },
-    /// Nothing is left to do for this partition; let it go.
-    Drained,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BodyState {
-    Sealed,
-    InFlight,
-    Appended { at: Millis },
-}
-
-#[derive(Debug, Clone)]
-struct Body {
-    id: BodyId,
-    range: OffsetRange,
-    records: u64,
-    last_with_rows: Option<Offset>,
-    state: BodyState,
-}
-
-#[derive(Debug, Clone)]
-struct Open {
-    range: OffsetRange,
-    /// Records with rows; without any there is nothing to send.
-    records: u64,
-    last_with_rows: Option<Offset>,
-    bytes: usize,
-    since: Millis,
-}
+pub use event::{Action, AppendOutcome, BlockReason, BodyId, Encoded, Event, Millis, OpenOutcome, Policy, Remembered, Session};
+use held::{BodyState, Held};
+use opening::AfterOpen;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Not ours.
     Idle,
     /// An opening is out, or due at `retry_at`.
-    Opening { retry_at: Option<Millis>, since: Millis, then: AfterOpen },
+    Opening {
+        retry_at: Option<Millis>,
+        /// Since when it is refused for rows that are still on their way.
+        refused_since: Option<Millis>,
+        then: AfterOpen,
+    },
     Running,
     /// Waits for Kafka to read again from an earlier offset.
     Rewinding,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AfterOpen {
-    /// The first opening since the partition was assigned.
-    Start,
-    /// Go on with the bodies at hand.
-    Resume,
-    /// Drop the bodies at hand and read again.
-    Rewind,
 }
 
 #[derive(Debug)]
@@ -317,7 +51,6 @@ pub struct Partition<C> {
     policy: Policy,
     phase: Phase,
     session: Session,
-    next_body: BodyId,
     continuation: Option<C>,
     /// Snowflake's word, the last we heard.
     committed: Option<Offset>,
@@ -329,9 +62,9 @@ pub struct Partition<C> {
     last_read: Option<Offset>,
     /// The last offset at and below which all is settled.
     settled: Option<Offset>,
-    bodies: VecDeque<Body>,
-    open: Option<Open>,
-    dead_letters: BTreeSet<Offset>,
+    held: Held,
+    /// A dead letter could not be delivered: its record must be read again.
+    undelivered: bool,
     /// Records that Snowflake refused by themselves.
     refused: BTreeSet<Offset>,
     /// How often the append at the head has been sent in this session, and when it may go out again.
@@ -342,7 +75,6 @@ pub struct Partition<C> {
     fences: u32,
     /// Records a body may hold: lowered when Snowflake refuses one, raised as bodies are committed.
     record_limit: u64,
-    byte_limit: usize,
     blocked: Option<BlockReason>,
     probe_at: Option<Millis>,
     deadline: Option<Millis>,
@@ -350,12 +82,10 @@ pub struct Partition<C> {
 
 impl<C: Clone> Partition<C> {
     pub fn new(policy: Policy) -> Partition<C> {
-        let byte_limit = policy.body_bytes;
         Partition {
             policy,
             phase: Phase::Idle,
             session: 0,
-            next_body: 0,
             continuation: None,
             committed: None,
             row_errors: 0,
@@ -364,16 +94,14 @@ impl<C: Clone> Partition<C> {
             first_read: None,
             last_read: None,
             settled: None,
-            bodies: VecDeque::new(),
-            open: None,
-            dead_letters: BTreeSet::new(),
+            held: Held::new(0),
+            undelivered: false,
             refused: BTreeSet::new(),
             attempt: 0,
             retry_at: None,
             failures: 0,
             fences: 0,
             record_limit: u64::MAX,
-            byte_limit,
             blocked: None,
             probe_at: None,
             deadline: None,
@@ -385,13 +113,12 @@ impl<C: Clone> Partition<C> {
         self.phase == Phase::Running
             && self.blocked.is_none()
             && self.deadline.is_none()
-            && (self.bodies.len() < self.policy.max_bodies || !self.open_is_full())
+            && (self.held.bodies() < self.policy.max_bodies || !self.open_is_full())
     }
 
     /// How many more records the open body may take, and up to how many raw bytes.
     pub fn room(&self) -> (u64, usize) {
-        let records = self.open.as_ref().map_or(0, |open| open.records);
-        (self.record_limit.saturating_sub(records), self.byte_limit)
+        (self.record_limit.saturating_sub(self.held.open_records()), self.policy.body_bytes)
     }
 
     /// Records at and below this offset are in the table already, or settled otherwise: pass over them.
@@ -422,27 +149,22 @@ impl<C: Clone> Partition<C> {
 
     /// Whether a channel status would tell something new.
     pub fn awaits_commit(&self) -> bool {
-        self.phase == Phase::Running && self.bodies.iter().any(|body| matches!(body.state, BodyState::Appended { .. }))
+        self.phase == Phase::Running && self.held.has_appended()
     }
 
     /// When [`Event::Tick`] is wanted next.
     pub fn due_at(&self) -> Option<Millis> {
-        let mut due = [self.deadline, self.probe_at, None, None, None];
+        let mut due = [self.deadline, None, None, None, None];
         match self.phase {
             Phase::Opening { retry_at, .. } => due[2] = retry_at,
             Phase::Running => {
+                due[1] = self.probe_at;
                 due[2] = self.retry_at;
-                if let Some(open) = &self.open
-                    && open.records > 0
-                    && self.bodies.len() < self.policy.max_bodies
-                {
-                    due[3] = Some(open.since + self.policy.linger);
+                if self.held.bodies() < self.policy.max_bodies {
+                    due[3] = self.held.open_since().map(|since| since + self.policy.linger);
                 }
-                if self.deadline.is_none()
-                    && self.blocked.is_none()
-                    && let Some(Body { state: BodyState::Appended { at }, .. }) = self.bodies.front()
-                {
-                    due[4] = Some(at + self.policy.commit_stall);
+                if self.deadline.is_none() && self.blocked.is_none() {
+                    due[4] = self.held.waits_since().map(|since| since + self.policy.commit_stall);
                 }
             }
             Phase::Idle | Phase::Rewinding => {}
@@ -453,10 +175,11 @@ impl<C: Clone> Partition<C> {
     /// Takes one event and says what to do next.
     pub fn on(&mut self, event: Event<C>, now: Millis, actions: &mut Vec<Action<C>>) {
         match event {
-            Event::Assigned(remembered) => self.assigned(remembered, now, actions),
-            Event::StartedBlind => self.started_blind = true,
+            Event::Assigned(remembered) => self.assigned(remembered, actions),
+            Event::StartedBlind => self.begun_blind(now, actions),
             Event::OpenAnswered { session, outcome } => self.open_answered(session, outcome, now, actions),
             Event::Encoded(encoded) => self.encoded(encoded, now, actions),
+            Event::BodyFull => self.body_full(now, actions),
             Event::RecordRefused => self.block(BlockReason::RecordRefused, now, actions),
             Event::DeadLetterDelivered(offset) => self.dead_letter_delivered(offset, now, actions),
             Event::DeadLetterFailed => self.dead_letter_failed(now, actions),
@@ -466,148 +189,32 @@ impl<C: Clone> Partition<C> {
             }
             Event::LogEnd(end) => self.log_end(end, now, actions),
             Event::ReadFailed(reason) => self.block(reason, now, actions),
-            Event::Rewound => self.rewound(now, actions),
+            Event::Rewound => self.rewound(),
             Event::Tick => self.tick(now, actions),
             Event::Revoked { deadline } => self.revoked(deadline, now, actions),
             Event::Lost => self.let_go(actions),
         }
     }
 
-    fn assigned(&mut self, remembered: Remembered, now: Millis, actions: &mut Vec<Action<C>>) {
+    fn assigned(&mut self, remembered: Remembered, actions: &mut Vec<Action<C>>) {
         let session = self.session;
-        let next_body = self.next_body;
+        let next_body = self.held.next_body();
         *self = Partition::new(self.policy.clone());
         self.session = session;
-        self.next_body = next_body;
+        self.held = Held::new(next_body);
         self.remembered = remembered;
         self.settled = remembered.group_offset.and_then(Offset::previous);
-        self.begin_open(AfterOpen::Start, false, now, actions);
+        self.begin_open(AfterOpen::Start, false, actions);
     }
 
-    fn begin_open(&mut self, then: AfterOpen, force: bool, now: Millis, actions: &mut Vec<Action<C>>) {
-        let since = match self.phase {
-            Phase::Opening { since, .. } => since,
-            _ => now,
-        };
-        self.session += 1;
-        self.continuation = None;
-        self.attempt = 0;
-        self.retry_at = None;
-        self.phase = Phase::Opening { retry_at: None, since, then };
-        actions.push(Action::Open { session: self.session, force });
-    }
-
-    fn open_answered(&mut self, session: Session, outcome: OpenOutcome<C>, now: Millis, actions: &mut Vec<Action<C>>) {
-        let Phase::Opening { since, then, .. } = self.phase else { return };
-        if session != self.session {
-            return;
+    /// The channel may have answered just before: then Kafka reads from where the configuration says, which may be wrong.
+    fn begun_blind(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
+        self.started_blind = true;
+        if let (Phase::Running, None, Some(committed)) = (self.phase, self.remembered.group_offset, self.committed) {
+            self.held.drop_all(actions);
+            self.rewind(committed.next(), actions);
+            self.go_on(now, actions);
         }
-        match outcome {
-            OpenOutcome::Opened { continuation, committed, row_errors } => {
-                self.failures = 0;
-                if self.regressed(committed, then) && !self.policy.accept_regression {
-                    // What the channel forgot may or may not be in the table: only a person can tell.
-                    self.phase = Phase::Running;
-                    self.block(BlockReason::ChannelRegressed, now, actions);
-                    if then == AfterOpen::Start {
-                        actions.push(Action::StartAt(self.remembered.group_offset));
-                    }
-                    return self.finish_if_drained(actions);
-                }
-                self.continuation = Some(continuation);
-                self.row_errors = row_errors;
-                // Dead letters that could not be delivered are made again from their records.
-                let again = then == AfterOpen::Resume && self.blocked == Some(BlockReason::DeadLettersRefused);
-                let then = if again { AfterOpen::Rewind } else { then };
-                if self.blocked.is_some_and(BlockReason::may_pass) {
-                    self.unblock(actions);
-                }
-                self.opened(committed, then, now, actions);
-            }
-            OpenOutcome::UncommittedRows => {
-                if now.saturating_sub(since) >= self.policy.uncommitted_patience {
-                    return self.begin_open(then, true, now, actions);
-                }
-                let wait = self.policy.backoff_min.max(self.backoff().min(1_000));
-                self.phase = Phase::Opening { retry_at: Some(now + wait), since, then };
-            }
-            OpenOutcome::Unknown { retry_after } => {
-                let wait = self.backoff().max(retry_after.unwrap_or(0));
-                self.phase = Phase::Opening { retry_at: Some(now + wait), since, then };
-            }
-            OpenOutcome::ObjectMissing => self.open_blocked(BlockReason::ObjectMissing, since, then, now, actions),
-            OpenOutcome::Denied => self.open_blocked(BlockReason::PermissionDenied, since, then, now, actions),
-        }
-    }
-
-    fn open_blocked(&mut self, reason: BlockReason, since: Millis, then: AfterOpen, now: Millis, actions: &mut Vec<Action<C>>) {
-        self.block(reason, now, actions);
-        self.phase = Phase::Opening { retry_at: Some(now + self.policy.probe_interval), since, then };
-    }
-
-    /// Whether the channel knows less than was known before.
-    fn regressed(&self, committed: Option<Offset>, then: AfterOpen) -> bool {
-        let known = if then == AfterOpen::Start { self.remembered.committed_offset } else { self.committed };
-        committed < known
-    }
-
-    fn opened(&mut self, committed: Option<Offset>, then: AfterOpen, now: Millis, actions: &mut Vec<Action<C>>) {
-        self.phase = Phase::Running;
-        let before = self.committed;
-        self.follow(committed, actions);
-        match then {
-            AfterOpen::Start => {
-                let start = self.remembered.group_offset.or(committed.map(Offset::next));
-                match (self.started_blind, self.remembered.group_offset, committed) {
-                    // Kafka reads already, but not from where the channel says.
-                    (true, None, Some(committed)) => self.rewind(committed.next(), actions),
-                    _ => actions.push(Action::StartAt(start)),
-                }
-            }
-            AfterOpen::Resume => {
-                if committed > before {
-                    self.fences = 0;
-                }
-                for body in &mut self.bodies {
-                    body.state = BodyState::Sealed;
-                }
-                if self.covers_part_of_what_is_held(committed) {
-                    // Somebody else wrote with other bounds: only Kafka has the rest.
-                    return self.drop_all_and_rewind(actions);
-                }
-                self.release_committed(actions);
-            }
-            AfterOpen::Rewind => return self.drop_all_and_rewind(actions),
-        }
-        self.go_on(now, actions);
-    }
-
-    /// Whether `committed` ends inside a body, or reaches into rows that were not even sealed.
-    fn covers_part_of_what_is_held(&self, committed: Option<Offset>) -> bool {
-        let Some(committed) = committed else { return false };
-        self.bodies.iter().any(|body| body.range.contains(committed) && body.range.last() != committed)
-            || self.open.as_ref().is_some_and(|open| open.records > 0 && open.range.first() <= committed)
-    }
-
-    fn drop_all_and_rewind(&mut self, actions: &mut Vec<Action<C>>) {
-        self.drop_all(actions);
-        let settled = self.settled.max(self.committed).map(Offset::next);
-        match settled.or(self.remembered.group_offset).or(self.first_read) {
-            Some(from) => self.rewind(from, actions),
-            // Nothing was read yet, so nothing has to be read again.
-            None => self.phase = Phase::Running,
-        }
-    }
-
-    fn drop_all(&mut self, actions: &mut Vec<Action<C>>) {
-        for body in self.bodies.drain(..) {
-            actions.push(Action::Discard { body: body.id });
-        }
-        if self.open.take().is_some() {
-            actions.push(Action::DiscardOpen);
-        }
-        // Their records are read again; an acknowledgement that still comes finds nothing to settle.
-        self.dead_letters.clear();
     }
 
     fn rewind(&mut self, from: Offset, actions: &mut Vec<Action<C>>) {
@@ -616,36 +223,28 @@ impl<C: Clone> Partition<C> {
         actions.push(Action::Rewind { from });
     }
 
-    fn rewound(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
+    fn rewound(&mut self) {
         if self.phase == Phase::Rewinding {
             self.phase = Phase::Running;
-            self.go_on(now, actions);
         }
     }
 
     fn encoded(&mut self, encoded: Encoded, now: Millis, actions: &mut Vec<Action<C>>) {
-        let Encoded { range, records, last_with_rows, body_bytes, dead_letters } = encoded;
+        let range = encoded.range;
         debug_assert!(self.resume_after() < Some(range.last()), "records are looked at once, in order");
         self.last_read = Some(range.last());
         self.first_read = self.first_read.or(Some(range.first()));
-        self.dead_letters.extend(dead_letters);
-        match &mut self.open {
-            Some(open) => {
-                if open.records == 0 {
-                    open.since = now;
-                }
-                open.range = open.range.extend_to(range.last());
-                open.records += records;
-                open.last_with_rows = last_with_rows.or(open.last_with_rows);
-                open.bytes = body_bytes;
-            }
-            None => self.open = Some(Open { range, records, last_with_rows, bytes: body_bytes, since: now }),
-        }
+        self.held.take_in(encoded, now);
+        self.go_on(now, actions);
+    }
+
+    fn body_full(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
+        self.held.fill_open(self.policy.body_bytes);
         self.go_on(now, actions);
     }
 
     fn open_is_full(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.records > 0 && (open.bytes >= self.byte_limit || open.records >= self.record_limit))
+        self.held.open_is_full(self.policy.body_bytes, self.record_limit)
     }
 
     /// Does whatever has become possible.
@@ -659,40 +258,28 @@ impl<C: Clone> Partition<C> {
     }
 
     fn seal_if_due(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
-        let Some(open) = &self.open else { return };
-        let lingered = now >= open.since + self.policy.linger;
-        let due = open.records > 0 && (self.deadline.is_some() || lingered || self.open_is_full());
-        if !due || (self.bodies.len() >= self.policy.max_bodies && self.deadline.is_none()) {
-            return;
+        let Some(since) = self.held.open_since() else { return };
+        let due = self.deadline.is_some() || now >= since + self.policy.linger || self.open_is_full();
+        if due && (self.held.bodies() < self.policy.max_bodies || self.deadline.is_some()) {
+            self.held.seal(actions);
         }
-        let open = self.open.take().expect("it was there a moment ago");
-        let id = self.next_body;
-        self.next_body += 1;
-        actions.push(Action::Seal { body: id, range: open.range });
-        self.bodies.push_back(Body {
-            id,
-            range: open.range,
-            records: open.records,
-            last_with_rows: open.last_with_rows,
-            state: BodyState::Sealed,
-        });
     }
 
     fn append_next(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
-        if self.blocked.is_some_and(BlockReason::holds_appends) {
-            return;
-        }
-        if self.retry_at.is_some_and(|at| now < at) || self.bodies.iter().any(|body| body.state == BodyState::InFlight) {
+        if self.blocked.is_some_and(BlockReason::holds_appends) || self.retry_at.is_some_and(|at| now < at) {
             return;
         }
         let Some(continuation) = self.continuation.clone() else { return };
-        let Some(body) = self.bodies.iter_mut().find(|body| body.state == BodyState::Sealed) else { return };
-        if self.dead_letters.first().is_some_and(|first| *first <= body.range.last()) {
-            return;
-        }
+        let Some(body) = self.held.next_to_append() else { return };
         body.state = BodyState::InFlight;
         self.retry_at = None;
-        actions.push(Action::Append { session: self.session, body: body.id, range: body.range, attempt: self.attempt, continuation });
+        actions.push(Action::Append {
+            session: self.session,
+            body: body.id,
+            range: body.range,
+            attempt: self.attempt,
+            continuation,
+        });
         self.attempt += 1;
     }
 
@@ -707,7 +294,7 @@ impl<C: Clone> Partition<C> {
         if session != self.session || self.phase != Phase::Running {
             return;
         }
-        let Some(body) = self.bodies.iter_mut().find(|body| body.id == id && body.state == BodyState::InFlight) else { return };
+        let Some(body) = self.held.in_flight(id) else { return };
         match outcome {
             AppendOutcome::Appended(continuation) => {
                 body.state = BodyState::Appended { at: now };
@@ -716,12 +303,17 @@ impl<C: Clone> Partition<C> {
                 self.failures = 0;
                 if self.blocked == Some(BlockReason::PermissionDenied) {
                     self.unblock(actions);
+                    if self.undelivered {
+                        self.block(BlockReason::DeadLettersRefused, now, actions);
+                    }
                 }
             }
             AppendOutcome::Unknown => {
                 body.state = BodyState::Sealed;
-                if self.attempt > self.policy.max_resends {
-                    return self.reopen(AfterOpen::Resume, now, actions);
+                // A status may have said before that the rows are in: then only the next token is missing.
+                let committed = Some(body.range.last()) <= self.committed;
+                if committed || self.attempt > self.policy.max_resends {
+                    return self.reopen(AfterOpen::Resume, actions);
                 }
                 self.retry_at = Some(now + self.backoff());
             }
@@ -733,16 +325,11 @@ impl<C: Clone> Partition<C> {
             }
             AppendOutcome::Stale => {
                 body.state = BodyState::Sealed;
-                self.fences += 1;
-                if self.fences > self.policy.max_fences {
-                    self.block(BlockReason::ChannelContended, now, actions);
-                    return self.finish_if_drained(actions);
-                }
-                return self.reopen(AfterOpen::Resume, now, actions);
+                return self.fenced(now, actions);
             }
             AppendOutcome::ObjectMissing => {
                 body.state = BodyState::Sealed;
-                return self.reopen(AfterOpen::Resume, now, actions);
+                return self.reopen(AfterOpen::Resume, actions);
             }
             AppendOutcome::Denied => {
                 // Nothing is wrong with the channel: the same request goes out again, rarely.
@@ -759,19 +346,21 @@ impl<C: Clone> Partition<C> {
                     }
                     _ => self.record_limit = (body.records / 2).max(1),
                 }
-                return self.reopen(AfterOpen::Rewind, now, actions);
+                return self.reopen(AfterOpen::Rewind, actions);
             }
         }
         self.go_on(now, actions);
     }
 
-    /// Opens the channel anew, unless the partition is on its way to somebody else: then the channel is theirs to open.
-    fn reopen(&mut self, then: AfterOpen, now: Millis, actions: &mut Vec<Action<C>>) {
-        if self.deadline.is_some() {
+    /// Somebody opened the channel. Now and then that is a hand-over; again and again it is another writer.
+    fn fenced(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
+        self.fences += 1;
+        if self.fences > self.policy.max_fences {
             self.continuation = None;
-            return self.let_go(actions);
+            self.block(BlockReason::ChannelContended, now, actions);
+            return self.finish_if_drained(actions);
         }
-        self.begin_open(then, false, now, actions);
+        self.reopen(AfterOpen::Resume, actions);
     }
 
     fn status_seen(
@@ -787,37 +376,24 @@ impl<C: Clone> Partition<C> {
             return;
         }
         if !valid {
-            self.fences += 1;
-            if self.fences > self.policy.max_fences {
-                self.block(BlockReason::ChannelContended, now, actions);
-                return;
-            }
-            return self.reopen(AfterOpen::Resume, now, actions);
+            return self.fenced(now, actions);
         }
         if committed < self.committed {
             return self.block(BlockReason::ChannelRegressed, now, actions);
         }
-        let appended = self.bodies.iter().rev().find(|body| matches!(body.state, BodyState::Appended { .. })).map(|b| b.range.last());
-        let in_flight = self.bodies.iter().find(|body| body.state == BodyState::InFlight).map(|body| body.range.last());
-        if committed > self.committed && committed > appended.max(in_flight).max(self.committed) {
+        if committed > self.held.sent_up_to().max(self.committed) {
             // Rows that we never sent: the channel has another writer, whom our next append would meet anyway.
-            return self.reopen(AfterOpen::Resume, now, actions);
+            return self.reopen(AfterOpen::Resume, actions);
         }
         if row_errors > self.row_errors {
-            self.row_errors = row_errors;
             self.block(BlockReason::RowsRejected, now, actions);
         }
         if committed > self.committed {
             self.fences = 0;
             self.record_limit = self.record_limit.saturating_mul(2);
         }
-        if self.blocked == Some(BlockReason::RowsRejected) {
-            // The rows are not in the table: the group offset must not say that they are.
-            self.committed = committed;
-            return;
-        }
         self.follow(committed, actions);
-        self.release_committed(actions);
+        self.held.release(self.committed, actions);
         self.go_on(now, actions);
     }
 
@@ -825,62 +401,45 @@ impl<C: Clone> Partition<C> {
     /// settled in every way.
     fn follow(&mut self, committed: Option<Offset>, actions: &mut Vec<Action<C>>) {
         self.committed = committed;
+        if self.blocked.is_some_and(BlockReason::holds_settling) {
+            // Rows may be missing from the table: the group offset must not say that they are there.
+            return;
+        }
         if committed > self.settled {
             self.settled = committed;
+            self.refused.retain(|offset| Some(*offset) > committed);
             self.push_commit(actions);
-        }
-    }
-
-    /// Lets go of the bodies that the committed offset covers.
-    fn release_committed(&mut self, actions: &mut Vec<Action<C>>) {
-        while let Some(body) = self.bodies.front() {
-            if Some(body.range.last()) > self.committed {
-                break;
-            }
-            if body.state == BodyState::InFlight {
-                // Committed before it was answered: the answer is not needed, but the next token is.
-                return;
-            }
-            let body = self.bodies.pop_front().expect("it was there a moment ago");
-            actions.push(Action::Discard { body: body.id });
         }
     }
 
     /// Settles records at the end that made no rows.
     fn settle(&mut self, actions: &mut Vec<Action<C>>) {
-        if !self.bodies.is_empty() || !self.dead_letters.is_empty() || self.blocked == Some(BlockReason::RowsRejected) {
+        if self.blocked.is_some_and(BlockReason::holds_settling) {
             return;
         }
-        if let Some(open) = &self.open
-            && open.records == 0
-        {
-            self.settled = self.settled.max(Some(open.range.last()));
-            self.open = None;
-            actions.push(Action::DiscardOpen);
+        if let Some(last) = self.held.take_rowless(actions) {
+            self.settled = self.settled.max(Some(last));
             self.push_commit(actions);
         }
     }
 
     fn push_commit(&mut self, actions: &mut Vec<Action<C>>) {
         let Some(settled) = self.settled else { return };
-        let commit = Action::CommitGroupOffset { next: settled.next(), committed: self.committed };
-        match actions.last_mut() {
-            Some(last @ Action::CommitGroupOffset { .. }) => *last = commit,
-            _ => actions.push(commit),
-        }
+        actions.push(Action::CommitGroupOffset { next: settled.next(), committed: self.committed });
     }
 
     fn dead_letter_delivered(&mut self, offset: Offset, now: Millis, actions: &mut Vec<Action<C>>) {
-        if self.dead_letters.remove(&offset) {
+        if self.held.dead_letter_delivered(offset) {
             self.go_on(now, actions);
         }
     }
 
     /// The record is only in Kafka now: read again from what is settled, later.
     fn dead_letter_failed(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
-        if self.phase == Phase::Idle || self.blocked == Some(BlockReason::DeadLettersRefused) {
+        if self.phase == Phase::Idle || self.undelivered {
             return;
         }
+        self.undelivered = true;
         self.block(BlockReason::DeadLettersRefused, now, actions);
     }
 
@@ -897,12 +456,10 @@ impl<C: Clone> Partition<C> {
         if matches!(reason, BlockReason::ChannelContended | BlockReason::DeadLettersRefused) {
             self.probe_at = Some(now + self.policy.probe_interval);
         }
-        // A cause that needs a person is never hidden by one that does not.
-        if self.blocked == Some(reason) || self.blocked.is_some_and(|held| !held.may_pass()) {
-            return;
+        if self.blocked.is_none_or(|held| reason.outranks(held)) {
+            self.blocked = Some(reason);
+            actions.push(Action::Blocked(reason));
         }
-        self.blocked = Some(reason);
-        actions.push(Action::Blocked(reason));
     }
 
     fn unblock(&mut self, actions: &mut Vec<Action<C>>) {
@@ -918,29 +475,33 @@ impl<C: Clone> Partition<C> {
         if let Phase::Opening { retry_at: Some(at), then, .. } = self.phase
             && now >= at
         {
-            return self.begin_open(then, false, now, actions);
+            return self.begin_open(then, false, actions);
         }
         if self.probe_at.is_some_and(|at| now >= at) && self.phase == Phase::Running {
             self.probe_at = None;
-            return self.probe(now, actions);
+            return self.probe(actions);
         }
-        if let Some(Body { state: BodyState::Appended { at }, .. }) = self.bodies.front()
+        if let Some(since) = self.held.waits_since()
             && self.phase == Phase::Running
             && self.deadline.is_none()
             && self.blocked.is_none()
-            && now >= at + self.policy.commit_stall
+            && now >= since + self.policy.commit_stall
         {
             // Another opening may have thrown the rows away, and without a next append nothing would tell us. Opening waits
             // for rows that are still on their way, so it is safe to ask.
-            actions.push(Action::CommitStalled { since: *at });
-            return self.reopen(AfterOpen::Resume, now, actions);
+            actions.push(Action::CommitStalled { since });
+            return self.reopen(AfterOpen::Resume, actions);
+        }
+        if self.retry_at.is_some_and(|at| now >= at) {
+            // Something else may still hold the append back; the wait is over all the same.
+            self.retry_at = None;
         }
         self.go_on(now, actions);
     }
 
-    fn probe(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
+    fn probe(&mut self, actions: &mut Vec<Action<C>>) {
         self.fences = 0;
-        self.reopen(AfterOpen::Resume, now, actions);
+        self.reopen(AfterOpen::Resume, actions);
     }
 
     fn revoked(&mut self, deadline: Millis, now: Millis, actions: &mut Vec<Action<C>>) {
@@ -960,9 +521,9 @@ impl<C: Clone> Partition<C> {
         if self.deadline.is_none() || self.phase == Phase::Idle {
             return;
         }
-        let done = self.bodies.is_empty() && self.open.is_none() && self.dead_letters.is_empty();
+        let done = self.held.is_empty();
         // A block that holds appends back cannot end in time for the next owner.
-        let hopeless = self.blocked.is_some() && !self.bodies.iter().any(|b| !matches!(b.state, BodyState::Sealed));
+        let hopeless = self.blocked.is_some() && !self.held.has_sent();
         if done || hopeless {
             self.let_go(actions);
         }
@@ -972,13 +533,10 @@ impl<C: Clone> Partition<C> {
         if self.phase == Phase::Idle {
             return;
         }
-        self.drop_all(actions);
+        self.held.drop_all(actions);
         self.phase = Phase::Idle;
         self.session += 1;
-        self.continuation = None;
         self.deadline = None;
-        self.probe_at = None;
-        self.retry_at = None;
         self.blocked = None;
         actions.push(Action::Drained);
     }

@@ -1,0 +1,317 @@
+//! The configuration as written: one TOML file.
+//!
+//! ```toml
+//! [kafka]
+//! brokers = ["localhost:9092"]
+//!
+//! [snowflake]
+//! account = "MYORG-MYACCT"
+//! user = "STREAMER"
+//! private_key = { file = "rsa_key.p8" }
+//! database = "CRYPTO_DB"
+//!
+//! [pipeline.klines]
+//! topics = ["binance_kline"]
+//! ```
+//! Each field's comment is what its reader needs to know. `keys.rs` lists the same keys for the checks that come before, and
+//! `settings.rs` turns all of it into checked settings. Secrets have no place in the file, but a librdkafka property that refers to
+//! one holds it by now, so none of this has a `Debug`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use snowgate_kafka::KafkaConfig;
+use snowgate_snowflake::config::SnowflakeConfig;
+
+use crate::units::{ByteSize, HumanDuration};
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where Kafka is and how to read it. Required; absent here only when it was refused.
+    pub(crate) kafka: Option<KafkaConfig>,
+
+    /// How to reach Snowflake and which schema to load into. Required; absent here only when it was refused.
+    pub(crate) snowflake: Option<SnowflakeConfig>,
+
+    /// How much memory records may take.
+    #[serde(default)]
+    pub(crate) memory: MemoryConfig,
+
+    /// How Snowgate stops.
+    #[serde(default)]
+    pub(crate) shutdown: ShutdownConfig,
+
+    /// What Snowgate says about its work.
+    #[serde(default)]
+    pub(crate) log: LogConfig,
+
+    /// The pipelines by name: `[pipeline.NAME]`. At least one.
+    #[serde(default)]
+    pub(crate) pipeline: BTreeMap<String, PipelineConfig>,
+}
+
+/// How much memory records may take.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemoryConfig {
+    /// What records, rows and bodies on their way to Snowflake may take together; when it is used up, Kafka waits.
+    ///
+    /// librdkafka's own queues come on top, about 4 MiB a partition. Default: `"128MiB"`.
+    #[serde(default = "default_memory")]
+    pub(crate) max: ByteSize,
+}
+
+/// How Snowgate stops.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShutdownConfig {
+    /// How long stopping may take. What is not in Snowflake by then is read again at the next start.
+    ///
+    /// Default: `"25s"`, which fits in the 30 seconds that Kubernetes gives.
+    #[serde(default = "default_grace")]
+    pub(crate) grace: HumanDuration,
+}
+
+/// What Snowgate says about its work, on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogConfig {
+    /// `text` for people or `json` for machines. Default: `"text"`.
+    #[serde(default)]
+    pub(crate) format: LogFormat,
+
+    /// The least important line that is written: `error`, `warn`, `info`, `debug` or `trace`. Default: `"info"`.
+    ///
+    /// The environment variable `SNOWGATE_LOG` wins over it and may name modules, as in `snowgate_kafka=debug,info`.
+    #[serde(default)]
+    pub(crate) level: LogLevel,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// The least important line that is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// One pipeline: topics, what is done to their records, and the tables they go to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PipelineConfig {
+    /// The topics to read, by their full names.
+    pub(crate) topics: Vec<String>,
+
+    /// The table of a topic, where it is not the default: `{ binance_kline = "KLINES" }`.
+    ///
+    /// Folded to upper case, as in SQL, unless written in double quotes. By default the topic names the table: `binance_kline` goes
+    /// to `BINANCE_KLINE`.
+    #[serde(default)]
+    pub(crate) tables: BTreeMap<String, String>,
+
+    /// How a record becomes a row: `content` puts the value as it is into the column `RECORD_CONTENT`, `columns` puts each field
+    /// of the value into a column of its own. Both write `RECORD_METADATA`. Default: `"content"`.
+    #[serde(default)]
+    pub(crate) rows: RowsConfig,
+
+    /// What `RECORD_METADATA` holds. Default: all of it.
+    #[serde(default)]
+    pub(crate) metadata: MetadataConfig,
+
+    /// How long rows may wait for a fuller body before they are sent.
+    ///
+    /// Longer means fewer, fuller requests and rows that arrive later. Default: `"500ms"`.
+    #[serde(default = "default_linger")]
+    pub(crate) linger: HumanDuration,
+
+    /// How many bytes of rows make a body full, counted before compression. Default: `"4MiB"`.
+    ///
+    /// Snowflake takes 4 MB of compressed rows in one request; a body that compresses badly is split.
+    #[serde(default = "default_body")]
+    pub(crate) body: ByteSize,
+
+    /// The topic to which records are sent that cannot be loaded, each with the reason in its headers.
+    pub(crate) dead_letter_topic: Option<String>,
+
+    /// What happens to a record that cannot be loaded: `dead_letter` sends it to the dead letter topic, `block` stops its partition
+    /// until a person acts. Default: `"dead_letter"` where there is a dead letter topic, else `"block"`.
+    pub(crate) on_error: Option<OnError>,
+
+    /// What happens to a tombstone: `row` loads a row with its metadata and no content, `drop` passes over it, `dead_letter` sends
+    /// it to the dead letter topic. Default: `"row"`.
+    #[serde(default)]
+    pub(crate) on_tombstone: OnTombstone,
+
+    /// What happens when Snowflake has forgotten rows that it had committed, as after `CREATE OR REPLACE TABLE`: `block` stops the
+    /// partition, `accept` goes on from the group offset. Default: `"block"`.
+    #[serde(default)]
+    pub(crate) on_regression: OnRegression,
+
+    /// How many threads work on this pipeline's partitions. Default: one less than there are cores, but at least one.
+    pub(crate) workers: Option<u32>,
+
+    /// The plugins that records pass through, in this order.
+    #[serde(default)]
+    pub(crate) transform: Vec<TransformConfig>,
+}
+
+/// How a record becomes a row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RowsConfig {
+    #[default]
+    Content,
+    Columns,
+}
+
+/// What `RECORD_METADATA` holds: the switches of the Kafka connector, and two more.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MetadataConfig {
+    /// Whether there is a `RECORD_METADATA` at all.
+    #[serde(default = "yes")]
+    pub(crate) enabled: bool,
+
+    #[serde(default = "yes")]
+    pub(crate) topic: bool,
+
+    /// Without them a row cannot be traced back to its record.
+    #[serde(default = "yes")]
+    pub(crate) offset_and_partition: bool,
+
+    /// The record's timestamp, as `CreateTime` or `LogAppendTime`.
+    #[serde(default = "yes")]
+    pub(crate) create_time: bool,
+
+    #[serde(default = "yes")]
+    pub(crate) key: bool,
+
+    #[serde(default = "yes")]
+    pub(crate) headers: bool,
+}
+
+/// What happens to a record that cannot be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnError {
+    DeadLetter,
+    Block,
+}
+
+/// What happens to a tombstone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnTombstone {
+    #[default]
+    Row,
+    Drop,
+    DeadLetter,
+}
+
+/// What happens when Snowflake has forgotten rows that it had committed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnRegression {
+    #[default]
+    Block,
+    Accept,
+}
+
+/// One plugin at work in a pipeline.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransformConfig {
+    /// The plugin's component, a `.wasm` file. A relative path starts at the folder of this file.
+    pub(crate) plugin: String,
+
+    /// What logs and metrics call it. Default: the file's name without `.wasm`.
+    pub(crate) name: Option<String>,
+
+    /// The plugin's own configuration, handed to it as JSON. What it may hold is in the plugin's documentation.
+    #[serde(default)]
+    pub(crate) with: toml::Table,
+
+    /// What the plugin may use.
+    #[serde(default)]
+    pub(crate) limits: LimitsConfig,
+}
+
+/// What one plugin may use. Beyond it, the record at work is set aside and the plugin starts anew.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitsConfig {
+    /// Memory of one instance; each worker has one. Default: `"64MiB"`.
+    #[serde(default = "default_plugin_memory")]
+    pub(crate) memory: ByteSize,
+
+    /// Time for one batch of records, beside 10 ms for each record in it. Default: `"1s"`.
+    #[serde(default = "default_plugin_time")]
+    pub(crate) time: HumanDuration,
+}
+
+fn default_memory() -> ByteSize {
+    ByteSize::mib(128)
+}
+
+fn default_grace() -> HumanDuration {
+    HumanDuration::seconds(25)
+}
+
+fn default_linger() -> HumanDuration {
+    HumanDuration::millis(500)
+}
+
+fn default_body() -> ByteSize {
+    ByteSize::mib(4)
+}
+
+fn default_plugin_memory() -> ByteSize {
+    ByteSize::mib(64)
+}
+
+fn default_plugin_time() -> HumanDuration {
+    HumanDuration::seconds(1)
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for MemoryConfig {
+    fn default() -> MemoryConfig {
+        MemoryConfig { max: default_memory() }
+    }
+}
+
+impl Default for ShutdownConfig {
+    fn default() -> ShutdownConfig {
+        ShutdownConfig { grace: default_grace() }
+    }
+}
+
+impl Default for MetadataConfig {
+    fn default() -> MetadataConfig {
+        MetadataConfig { enabled: true, topic: true, offset_and_partition: true, create_time: true, key: true, headers: true }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> LimitsConfig {
+        LimitsConfig { memory: default_plugin_memory(), time: default_plugin_time() }
+    }
+}

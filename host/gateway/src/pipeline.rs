@@ -1,0 +1,591 @@
+//! The straight line of one partition: consume → transform → encode → seal → append → settle.
+//!
+//! [`Pipeline::read`] takes a batch along the line as far as the open body; the state machine in `partition.rs` says what
+//! happens next, and [`Pipeline::on`] carries that out. The pipeline itself decides nothing about delivery.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use snowgate_kafka::{DeadLetter, DeadLetterReceipt, Error as KafkaError, GroupOffset, PartitionQueue, StartAt};
+use snowgate_record::{ErrorClass, Offset, OffsetRange, Record, TopicPartition};
+use snowgate_snowflake::body::{OpenBody, SealedBody};
+use snowgate_snowflake::row::RowWriter;
+use snowgate_snowflake::wire::{Append, ChannelName, ContinuationToken};
+use tracing::{debug, error, info, warn};
+use uuid::Uuid;
+
+use crate::budget::Charge;
+use crate::commits::Watched;
+use crate::group::{Context, Route};
+use crate::killpoint::kill_point;
+use crate::memo::Memo;
+use crate::partition::{Action, BlockReason, BodyId, Encoded, Event, Millis, Partition, Remembered};
+use crate::requests::PartitionEvent;
+use crate::settings::{OnError, OnTombstone};
+use crate::worker::{Epoch, Message, ReplyTo, StartReply, Tools, Turn, Work};
+
+/// Records taken from Kafka at once: enough that the costs per batch vanish, few enough that a plugin's turn stays short.
+const BATCH_RECORDS: usize = 1_000;
+/// Between two attempts to read a partition again.
+const REWIND_INTERVAL: Millis = 1_000;
+
+/// One partition at work.
+pub struct Pipeline {
+    context: Arc<Context>,
+    reply: ReplyTo,
+    route: Arc<Route>,
+    channel: ChannelName,
+    machine: Partition<ContinuationToken>,
+    queue: Option<PartitionQueue>,
+    rows: RowWriter,
+    body: OpenBody,
+    sealed: HashMap<BodyId, Sealed>,
+    /// A batch that the open body had no room for.
+    unfinished: Option<Work>,
+    log_end_seen: bool,
+    /// Kafka could not read again from this offset; when to ask once more.
+    rewind_again: Option<(Millis, Offset)>,
+    start: Option<Sender<StartReply>>,
+    drained: Option<Sender<Option<GroupOffset>>>,
+    last_commit: Option<GroupOffset>,
+    watched: Option<Watched>,
+    charge: Charge,
+    finished: bool,
+}
+
+struct Sealed {
+    body: SealedBody,
+    range: OffsetRange,
+    request_id: Uuid,
+}
+
+/// What became of a record that cannot be loaded.
+enum SetAside {
+    DeadLetter,
+    Dropped,
+    /// Not now: the dead letter producer is full.
+    Later,
+    Blocked,
+    Refused,
+}
+
+impl Pipeline {
+    pub fn new(context: Arc<Context>, reply: ReplyTo, mut queue: PartitionQueue) -> Pipeline {
+        let topic_partition = &reply.topic_partition;
+        let route = context.route(&topic_partition.topic);
+        let mailbox = reply.mailbox.clone();
+        queue.on_data(Arc::new(move || mailbox.wake()));
+        Pipeline {
+            channel: route.channel(topic_partition),
+            machine: Partition::new(context.policy.clone()),
+            rows: RowWriter::new(context.rows.clone()),
+            body: OpenBody::new(),
+            sealed: HashMap::new(),
+            unfinished: None,
+            log_end_seen: false,
+            rewind_again: None,
+            start: None,
+            drained: None,
+            last_commit: None,
+            watched: None,
+            charge: context.budget.charge(),
+            finished: false,
+            queue: Some(queue),
+            context,
+            reply,
+            route,
+        }
+    }
+
+    fn topic_partition(&self) -> &TopicPartition {
+        &self.reply.topic_partition
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.reply.epoch
+    }
+
+    pub fn due_at(&self) -> Option<Millis> {
+        self.machine.due_at().into_iter().chain(self.rewind_again.map(|(at, _)| at)).min()
+    }
+
+    /// Whether the partition was let go.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The partition is ours; `start` waits to hear where it begins.
+    pub fn start(&mut self, remembered: Remembered, start: Sender<StartReply>, tools: &mut Tools) {
+        self.start = Some(start);
+        kill_point("assigned");
+        self.on(Event::Assigned(remembered), tools);
+    }
+
+    pub fn revoke(&mut self, deadline: Millis, done: Sender<Option<GroupOffset>>, tools: &mut Tools) {
+        self.drained = Some(done);
+        self.unfinished = None;
+        kill_point("revoked");
+        self.on(Event::Revoked { deadline }, tools);
+    }
+
+    /// Takes one batch, if there is one and room for it, as far as the open body.
+    pub fn read(&mut self, tools: &mut Tools) -> Turn {
+        if self.finished || !self.machine.wants_records() {
+            return Turn::Idle;
+        }
+        if !self.context.budget.has_room() {
+            return Turn::Starved;
+        }
+        let mut work = match self.unfinished.take() {
+            Some(work) => work,
+            None => match self.consume(tools) {
+                Some(work) => work,
+                None => return Turn::Idle,
+            },
+        };
+        let turn = self.encode_all(&mut work, tools);
+        match turn {
+            Turn::Worked => tools.give_back(work),
+            // A revoked or rewound partition reads its records again, or somebody else does.
+            Turn::Idle | Turn::Starved if self.queue.is_some() => self.unfinished = Some(work),
+            Turn::Idle | Turn::Starved => tools.give_back(work),
+        }
+        self.recharge();
+        turn
+    }
+
+    /// Kafka → a batch, through the plugins.
+    fn consume(&mut self, tools: &mut Tools) -> Option<Work> {
+        let queue = self.queue.as_mut()?;
+        let mut work = tools.take_work(&self.reply.topic_partition);
+        if let Err(error) = queue.take(&mut work.batch, BATCH_RECORDS) {
+            self.read_failed(&error, tools);
+        }
+        if work.batch.is_empty() || !self.machine.wants_records() {
+            tools.give_back(work);
+            return None;
+        }
+        self.check_log_end(tools);
+        self.context.progress.consumed(&work.batch);
+        if !tools.chain.is_empty()
+            && let Err(error) = tools.chain.process(&work.batch, &mut work.transformed)
+        {
+            // Without its plugins a record has no meaning here: keep it in Kafka.
+            error!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "plugins cannot run");
+            tools.give_back(work);
+            self.on(Event::ReadFailed(BlockReason::Unreadable), tools);
+            return None;
+        }
+        Some(work)
+    }
+
+    fn read_failed(&mut self, error: &KafkaError, tools: &mut Tools) {
+        if error.class() == ErrorClass::Transient {
+            debug!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "read failed");
+            return;
+        }
+        error!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "partition cannot be read");
+        self.on(Event::ReadFailed(block_reason(error)), tools);
+    }
+
+    /// Once, when the first records are there and librdkafka therefore knows where the log ends.
+    fn check_log_end(&mut self, tools: &mut Tools) {
+        if self.log_end_seen {
+            return;
+        }
+        if let Some((_, high)) = self.context.watermarks(self.topic_partition())
+            && let Some(end) = Offset::new(high)
+        {
+            self.log_end_seen = true;
+            self.on(Event::LogEnd(end), tools);
+        }
+    }
+
+    /// Batch → rows in the open body, until the batch is finished or there is no room.
+    fn encode_all(&mut self, work: &mut Work, tools: &mut Tools) -> Turn {
+        loop {
+            let (encoded, end) = self.encode(work, tools);
+            if let Some(encoded) = encoded {
+                kill_point("encoded");
+                self.on(Event::Encoded(encoded), tools);
+            }
+            match end {
+                EncodeEnd::Finished => return Turn::Worked,
+                EncodeEnd::BodyFull => {
+                    self.on(Event::BodyFull, tools);
+                    if !self.machine.wants_records() {
+                        return Turn::Idle;
+                    }
+                }
+                EncodeEnd::Full if self.machine.wants_records() => {}
+                EncodeEnd::Full => return Turn::Idle,
+                EncodeEnd::Later => return Turn::Starved,
+                EncodeEnd::Refused => {
+                    self.on(Event::RecordRefused, tools);
+                    return Turn::Idle;
+                }
+                EncodeEnd::DeadLettersRefused => {
+                    self.on(Event::DeadLetterFailed, tools);
+                    return Turn::Idle;
+                }
+            }
+        }
+    }
+
+    /// As many records as the open body has room for.
+    fn encode(&mut self, work: &mut Work, tools: &mut Tools) -> (Option<Encoded>, EncodeEnd) {
+        let resume_after = self.machine.resume_after();
+        let (record_room, byte_room) = self.machine.room();
+        let whole = work.batch.range().expect("an empty batch is not encoded");
+        let mut progress = EncodedSoFar { first: first_after(work, resume_after), ..EncodedSoFar::default() };
+        let end = loop {
+            let survivors = if tools.chain.is_empty() { &work.batch } else { &work.transformed.records };
+            let rejected = if tools.chain.is_empty() { &[][..] } else { &work.transformed.rejected };
+            let next_record = (work.next_record < survivors.len()).then(|| survivors.record(work.next_record));
+            let next_rejected = rejected.get(work.next_rejected).map(|rejected| (rejected, work.batch.record(rejected.index)));
+            // Survivors and rejected records, merged by offset.
+            let rejection = match (&next_record, &next_rejected) {
+                (None, None) => break EncodeEnd::Finished,
+                (Some(record), Some((_, rejected))) => rejected.offset() < record.offset(),
+                (None, Some(_)) => true,
+                (Some(_), None) => false,
+            };
+            if progress.records >= record_room || self.body.bytes() >= byte_room {
+                break EncodeEnd::Full;
+            }
+            if rejection {
+                let (rejected, record) = next_rejected.expect("it was looked at above");
+                if Some(record.offset()) > resume_after {
+                    match self.set_aside(record, rejected.reason, &rejected.message, Some(&rejected.plugin)) {
+                        Ok(kind) => progress.passed(record.offset(), kind),
+                        Err(end) => break end,
+                    }
+                }
+                work.next_rejected += 1;
+                continue;
+            }
+            let record = next_record.expect("it was looked at above");
+            let siblings = siblings(survivors.offsets(), work.next_record);
+            if Some(record.offset()) > resume_after {
+                let original = || original_of(work, record);
+                match self.encode_record(survivors, work.next_record..work.next_record + siblings, original, tools) {
+                    Ok(kind) => progress.passed(record.offset(), kind),
+                    Err(end) => break end,
+                }
+            }
+            work.next_record += siblings;
+        };
+        let last = if matches!(end, EncodeEnd::Finished) { Some(whole.last()) } else { progress.last };
+        let encoded = progress.first.zip(last).filter(|(first, last)| first <= last).map(|(first, last)| Encoded {
+            range: OffsetRange::new(first, last),
+            records: progress.records,
+            last_with_rows: progress.last_with_rows,
+            body_bytes: self.body.bytes(),
+            dead_letters: progress.dead_letters,
+        });
+        (encoded, end)
+    }
+
+    /// All rows of one record, or none of them.
+    fn encode_record<'a>(
+        &mut self,
+        survivors: &'a snowgate_record::RecordBatch,
+        indexes: std::ops::Range<usize>,
+        original: impl FnOnce() -> Record<'a>,
+        tools: &mut Tools,
+    ) -> Result<Passed, EncodeEnd> {
+        let offset = survivors.record(indexes.start).offset();
+        if self.machine.is_refused(offset) {
+            return self.set_aside(original(), "refused_by_snowflake", "Snowflake refused this row by itself", None);
+        }
+        let rows = indexes.len() as u32;
+        for (emit_index, index) in indexes.enumerate() {
+            let record = survivors.record(index);
+            if record.value().is_none() && self.context.on_tombstone != OnTombstone::Row {
+                self.body.abandon_record();
+                return match self.context.on_tombstone {
+                    OnTombstone::DeadLetter => self.set_aside(original(), "tombstone", "the record has no value", None),
+                    OnTombstone::Drop | OnTombstone::Row => {
+                        self.context.progress.dropped(1);
+                        Ok(Passed::Nothing)
+                    }
+                };
+            }
+            let emit_index = (rows > 1).then_some(emit_index as u32);
+            if let Err(error) = self.rows.write(record, emit_index, self.body.buffer()) {
+                self.body.abandon_record();
+                return self.set_aside(original(), error.reason(), &error.to_string(), None);
+            }
+        }
+        if !self.body.is_empty() && self.body.buffer().len() > self.context.policy.body_bytes {
+            // It begins the next body; alone it may be as large as a request carries.
+            self.body.abandon_record();
+            return Err(EncodeEnd::BodyFull);
+        }
+        match self.body.end_record(offset, rows, &mut tools.compressor) {
+            Ok(()) => Ok(Passed::Rows),
+            Err(error) => self.set_aside(original(), error.reason(), &error.to_string(), None),
+        }
+    }
+
+    /// A record that cannot be loaded goes to the dead letter topic, or stops the partition.
+    fn set_aside(&mut self, record: Record<'_>, reason: &str, message: &str, plugin: Option<&str>) -> Result<Passed, EncodeEnd> {
+        let offset = record.offset();
+        let (topic, partition) = (record.topic(), record.partition());
+        if self.context.on_error == OnError::Block {
+            error!(topic, partition, %offset, reason, error = message, "record cannot be loaded, partition stops");
+            return Err(EncodeEnd::Refused);
+        }
+        let dead_letters = self.context.dead_letters().expect("settings ask for a dead letter topic");
+        match dead_letters.send(&DeadLetter { record, reason, message, plugin }, self.epoch()) {
+            Ok(()) => {
+                kill_point("dead_letter_sent");
+                self.context.progress.dead_letter();
+                debug!(topic, partition, %offset, reason, "dead letter sent");
+                Ok(Passed::DeadLetter)
+            }
+            Err(error) if error.class() == ErrorClass::Transient => Err(EncodeEnd::Later),
+            Err(error) => {
+                error!(topic, partition, %offset, error = %error, "dead letter refused");
+                Err(EncodeEnd::DeadLettersRefused)
+            }
+        }
+    }
+
+    pub fn dead_letter_answered(&mut self, receipt: DeadLetterReceipt, tools: &mut Tools) {
+        match receipt.result {
+            Ok(()) => {
+                kill_point("dead_letter_delivered");
+                self.on(Event::DeadLetterDelivered(receipt.offset), tools);
+            }
+            Err(error) => {
+                error!(topic = %receipt.topic_partition.topic, partition = receipt.topic_partition.partition, offset = %receipt.offset, error = %error, "dead letter not delivered");
+                self.on(Event::DeadLetterFailed, tools);
+            }
+        }
+    }
+
+    /// The partition's own due time has come.
+    pub fn tick(&mut self, tools: &mut Tools) {
+        if let Some((at, from)) = self.rewind_again
+            && at <= self.context.clock.now()
+        {
+            self.rewind(from);
+        }
+        self.on(Event::Tick, tools);
+    }
+
+    pub fn rewound(&mut self, from: Offset, queue: Result<PartitionQueue, KafkaError>, tools: &mut Tools) {
+        match queue {
+            Ok(mut queue) => {
+                let mailbox = self.reply.mailbox.clone();
+                queue.on_data(Arc::new(move || mailbox.wake()));
+                self.queue = Some(queue);
+                self.on(Event::Rewound, tools);
+            }
+            Err(error) if error.class() == ErrorClass::Transient => {
+                warn!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "reading again failed");
+                self.rewind_again = Some((self.context.clock.now() + REWIND_INTERVAL, from));
+            }
+            Err(error) => self.read_failed(&error, tools),
+        }
+    }
+
+    /// Takes one event and carries out what follows from it.
+    pub fn on(&mut self, event: PartitionEvent, tools: &mut Tools) {
+        if self.finished {
+            return;
+        }
+        let mut actions = Vec::new();
+        self.machine.on(event, self.context.clock.now(), &mut actions);
+        for action in actions {
+            self.carry_out(action, tools);
+        }
+        self.watch();
+        self.recharge();
+    }
+
+    fn carry_out(&mut self, action: Action<ContinuationToken>, tools: &mut Tools) {
+        let (topic, partition) = (self.reply.topic_partition.topic.clone(), self.reply.topic_partition.partition);
+        match action {
+            Action::Open { session, force } => {
+                if force {
+                    warn!(%topic, partition, channel = %self.channel, "rows of an earlier session were never committed; sending them again");
+                }
+                self.context.requests.open(self.channel.clone(), self.route.create_table.clone(), session, force, self.reply.clone());
+            }
+            Action::StartAt(offset) => {
+                let committed_offset = self.machine.committed().map(Offset::get);
+                info!(%topic, partition, committed_offset, start = offset.map(Offset::get), "partition assigned");
+                if let Some(start) = self.start.take() {
+                    // The group may have stopped waiting; then it was told so itself.
+                    let _ = start.send((self.topic_partition().clone(), offset.map(StartAt::Offset)));
+                }
+            }
+            Action::Seal { body, range } => self.seal(body, range, tools),
+            Action::DiscardOpen => self.body.clear(),
+            Action::Append { session, body, range, attempt, continuation } => {
+                let sealed = &self.sealed[&body];
+                let append = Append {
+                    channel: self.channel.clone(),
+                    continuation,
+                    range,
+                    body: sealed.body.bytes.clone(),
+                    raw_bytes: sealed.body.raw_bytes,
+                    request_id: sealed.request_id,
+                    attempt,
+                };
+                debug!(%topic, partition, %range, rows = sealed.body.rows, bytes = append.body.len(), attempt, "append");
+                self.context.requests.append(append, session, body, self.reply.clone());
+            }
+            Action::Discard { body } => {
+                if let Some(sealed) = self.sealed.remove(&body)
+                    && Some(sealed.range.last()) <= self.machine.committed()
+                {
+                    self.context.progress.committed(sealed.body.rows);
+                }
+            }
+            Action::CommitGroupOffset { next, committed } => self.commit_group_offset(next, committed),
+            Action::Rewind { from } => self.rewind(from),
+            Action::Blocked(reason) => {
+                error!(%topic, partition, reason = reason.as_str(), hint = reason.hint(), "partition blocked");
+            }
+            Action::Unblocked => info!(%topic, partition, "partition goes on"),
+            Action::CommitStalled { since } => {
+                let waited = self.context.clock.now().saturating_sub(since) / 1_000;
+                warn!(%topic, partition, channel = %self.channel, seconds = waited, "rows were appended and are not committed");
+            }
+            Action::Drained => self.let_go(),
+        }
+    }
+
+    fn seal(&mut self, id: BodyId, range: OffsetRange, tools: &mut Tools) {
+        kill_point("sealed");
+        let mut parts = self.body.seal(&mut tools.compressor).expect("a body of a few megabytes is compressed in memory at hand");
+        let body = parts.pop().expect("only a body with rows is sealed");
+        assert!(parts.is_empty(), "a body is sealed before it outgrows a request");
+        self.sealed.insert(id, Sealed { body, range, request_id: Uuid::new_v4() });
+    }
+
+    fn commit_group_offset(&mut self, next: Offset, committed: Option<Offset>) {
+        kill_point("settled");
+        let metadata = Memo { committed_offset: committed, channel: &self.channel.channel, table: &self.route.table }.to_text();
+        let commit = GroupOffset { topic_partition: self.topic_partition().clone(), next, metadata };
+        self.last_commit = Some(commit.clone());
+        if self.drained.is_none() {
+            self.context.commit(commit);
+        }
+    }
+
+    fn rewind(&mut self, from: Offset) {
+        info!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, offset = %from, "reading again");
+        self.unfinished = None;
+        self.queue = None;
+        self.rewind_again = None;
+        let ReplyTo { mailbox, topic_partition, epoch } = self.reply.clone();
+        let rewound = topic_partition.clone();
+        self.context.restart(
+            topic_partition,
+            from,
+            Box::new(move |queue| mailbox.send(Message::Rewound { topic_partition: rewound, epoch, from, queue })),
+        );
+    }
+
+    fn let_go(&mut self) {
+        kill_point("drained");
+        let settled = self.last_commit.as_ref().map(|commit| commit.next.get());
+        info!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, group_offset = settled, "partition let go");
+        self.finished = true;
+        self.queue = None;
+        self.unfinished = None;
+        if let Some(drained) = self.drained.take() {
+            // Whoever waited may have run out of patience; the offsets are then found again from the channel.
+            let _ = drained.send(self.last_commit.take());
+        }
+    }
+
+    /// Tells the status poller whether this channel has something to wait for.
+    fn watch(&mut self) {
+        let session = (!self.finished && self.machine.awaits_commit()).then(|| self.machine.session());
+        if session == self.watched.as_ref().map(|watched| watched.session) {
+            return;
+        }
+        self.watched = session.map(|session| self.context.commits.watch(&self.channel, session, self.reply.clone()));
+    }
+
+    fn recharge(&mut self) {
+        let sealed: usize = self.sealed.values().map(|sealed| sealed.body.bytes.len()).sum();
+        let unfinished = self.unfinished.as_ref().map_or(0, |work| work.batch.bytes() + work.transformed.records.bytes());
+        self.charge.set(sealed + unfinished + self.body.capacity());
+    }
+}
+
+/// What a record that was passed left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passed {
+    Rows,
+    DeadLetter,
+    Nothing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EncodeEnd {
+    Finished,
+    Full,
+    /// The next record does not fit into what is left of the body.
+    BodyFull,
+    /// The dead letter producer is full for the moment.
+    Later,
+    /// A record cannot be loaded, and the configuration says to stop.
+    Refused,
+    DeadLettersRefused,
+}
+
+#[derive(Default)]
+struct EncodedSoFar {
+    first: Option<Offset>,
+    last: Option<Offset>,
+    records: u64,
+    last_with_rows: Option<Offset>,
+    dead_letters: Vec<Offset>,
+}
+
+impl EncodedSoFar {
+    fn passed(&mut self, offset: Offset, kind: Passed) {
+        self.last = Some(offset);
+        match kind {
+            Passed::Rows => {
+                self.records += 1;
+                self.last_with_rows = Some(offset);
+            }
+            Passed::DeadLetter => self.dead_letters.push(offset),
+            Passed::Nothing => {}
+        }
+    }
+}
+
+/// The first record of the batch that was not looked at before.
+fn first_after(work: &Work, resume_after: Option<Offset>) -> Option<Offset> {
+    let offsets = work.batch.offsets();
+    let index = resume_after.map_or(0, |resume_after| offsets.partition_point(|offset| *offset <= resume_after.get()));
+    offsets.get(index).and_then(|offset| Offset::new(*offset))
+}
+
+/// How many outputs from `index` on come from the same record.
+fn siblings(offsets: &[i64], index: usize) -> usize {
+    offsets[index..].iter().take_while(|offset| **offset == offsets[index]).count()
+}
+
+/// The record as Kafka had it, for a dead letter.
+fn original_of<'a>(work: &'a Work, output: Record<'a>) -> Record<'a> {
+    let index = work.batch.offsets().binary_search(&output.offset().get());
+    index.map_or(output, |index| work.batch.record(index))
+}
+
+fn block_reason(error: &KafkaError) -> BlockReason {
+    match error {
+        KafkaError::OffsetOutOfRange { .. } => BlockReason::OffsetOutOfRange,
+        _ => BlockReason::Unreadable,
+    }
+}

@@ -1,0 +1,426 @@
+//! The configuration, checked: what `config.rs` says as written becomes what the gateway runs by.
+//!
+//! `document.rs` finds what is wrong with the file's form; here is what its values mean together. Both add to one list, so that a
+//! person sees every problem at once.
+//!
+//! What must stay true: settings exist only when nothing is wrong; every topic has a table; no two pipelines write the same
+//! channel; no dead letter comes back as a record; `Debug` prints no secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use snowgate_kafka::{KafkaConfig, KafkaSettings};
+use snowgate_snowflake::config::{SnowflakeConfig, SnowflakeSettings};
+use snowgate_snowflake::names;
+use snowgate_snowflake::row::{MetadataSettings, RowMode, RowSettings};
+use snowgate_transform::{Limits, PluginSettings};
+
+use crate::config::{Config, LimitsConfig, LogConfig, MetadataConfig, PipelineConfig, RowsConfig, TransformConfig};
+pub(crate) use crate::config::{OnError, OnRegression, OnTombstone};
+use crate::document::Document;
+use crate::problems::{ConfigProblems, list, nearest};
+use crate::units::{ByteSize, HumanDuration};
+
+/// Everything the gateway runs by.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) memory_max: usize,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) log: LogConfig,
+    pub(crate) snowflake: Arc<SnowflakeSettings>,
+    /// By name; at least one.
+    pub(crate) pipelines: Vec<PipelineSettings>,
+}
+
+/// One pipeline.
+#[derive(Debug, Clone)]
+pub(crate) struct PipelineSettings {
+    pub(crate) name: Arc<str>,
+    pub(crate) kafka: KafkaSettings,
+    pub(crate) topics: Vec<String>,
+    /// Each topic's table, as Snowflake names it.
+    pub(crate) tables: BTreeMap<String, String>,
+    pub(crate) rows: RowSettings,
+    pub(crate) linger: Duration,
+    pub(crate) body_bytes: usize,
+    pub(crate) dead_letter_topic: Option<String>,
+    pub(crate) on_error: OnError,
+    pub(crate) on_tombstone: OnTombstone,
+    pub(crate) on_regression: OnRegression,
+    pub(crate) workers: usize,
+    pub(crate) plugins: Vec<PluginSettings>,
+}
+
+/// A budget below this could not hold one fetch of each of a few partitions.
+const MEMORY: RangeInclusive<ByteSize> = ByteSize::mib(4)..=ByteSize::mib(1 << 20);
+const GRACE: RangeInclusive<HumanDuration> = HumanDuration::millis(100)..=HumanDuration::seconds(3_600);
+const LINGER: RangeInclusive<HumanDuration> = HumanDuration::millis(1)..=HumanDuration::seconds(60);
+/// At the 6:1 that JSON compresses to, 16 MiB of rows are 2.7 MiB on the wire, still under the 4 MB that one request carries.
+const BODY: RangeInclusive<ByteSize> = ByteSize::kib(1)..=ByteSize::mib(16);
+const PLUGIN_MEMORY: RangeInclusive<ByteSize> = ByteSize::mib(1)..=ByteSize::mib(4_096);
+const PLUGIN_TIME: RangeInclusive<HumanDuration> = HumanDuration::millis(10)..=HumanDuration::seconds(60);
+const WORKERS: RangeInclusive<u32> = 1..=256;
+
+impl Settings {
+    /// Reads `file` and all that it refers to.
+    pub(crate) fn load(file: &Path) -> Result<Settings, ConfigProblems> {
+        let source = read(file)?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let (document, config) = Document::read(&source, folder);
+        let mut check = Check { document, folder };
+        let settings = config.and_then(|config| check.settings(config));
+        match (settings, check.document.into_problems()) {
+            (Some(settings), problems) if problems.is_empty() => Ok(settings),
+            (_, problems) => Err(ConfigProblems::wrong(file, problems)),
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<String, ConfigProblems> {
+    let bytes = std::fs::read(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => ConfigProblems::unreadable(file, "there is no such file"),
+        std::io::ErrorKind::IsADirectory => ConfigProblems::unreadable(file, "it is a folder"),
+        std::io::ErrorKind::PermissionDenied => ConfigProblems::unreadable(file, "this user may not read it"),
+        _ => ConfigProblems::unreadable(file, error.to_string()),
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        ConfigProblems::unreadable(file, format!("line {line} is not UTF-8 text"))
+    })
+}
+
+/// Resolves the configuration and adds to the document's problems.
+struct Check<'s> {
+    document: Document<'s>,
+    /// The folder of the file, where relative paths start.
+    folder: &'s Path,
+}
+
+impl Check<'_> {
+    /// `None` only when there is a problem.
+    fn settings(&mut self, config: Config) -> Option<Settings> {
+        let Config { kafka, snowflake, memory, shutdown, log, pipeline: pipelines } = config;
+        self.range("memory.max", memory.max, MEMORY);
+        self.range("shutdown.grace", shutdown.grace, GRACE);
+        let snowflake = snowflake.and_then(|config| self.snowflake(&config));
+        if let Some(kafka) = &kafka {
+            self.kafka(kafka);
+        }
+        if pipelines.is_empty() && self.document.is_fine("pipeline") {
+            self.document.problem_at("pipeline", "there is no pipeline", Some("begin one with `[pipeline.NAME]`".to_owned()));
+        }
+        self.between_pipelines(&pipelines, kafka.as_ref().is_some_and(|kafka| kafka.group.is_some()));
+        let checked: Vec<_> =
+            pipelines.iter().filter_map(|(name, pipeline)| self.pipeline(name, pipeline, memory.max, kafka.as_ref())).collect();
+        Some(Settings {
+            memory_max: memory.max.bytes(),
+            shutdown_grace: shutdown.grace.get(),
+            log,
+            snowflake: Arc::new(snowflake?),
+            pipelines: checked,
+        })
+    }
+
+    fn snowflake(&mut self, config: &SnowflakeConfig) -> Option<SnowflakeSettings> {
+        let problems = match config.resolve(self.folder) {
+            Ok(settings) => return Some(settings),
+            Err(problems) => problems,
+        };
+        for problem in problems {
+            let path = format!("snowflake.{}", problem.field);
+            let colon = if problem.message.starts_with("is ") { "" } else { ":" };
+            let message = format!("`{path}`{colon} {}", problem.message);
+            self.document.problem_at(&path, message, problem.hint);
+        }
+        None
+    }
+
+    /// The section is the same for every pipeline, so it is checked once, with a group name that is surely fine.
+    fn kafka(&mut self, config: &KafkaConfig) {
+        for problem in config.resolve("snowgate").err().unwrap_or_default() {
+            let path = format!("kafka.{}", problem.field);
+            let message = match problem.field.starts_with("properties.") {
+                true => problem.message,
+                false => format!("`{path}`: {}", problem.message),
+            };
+            self.document.problem_at(&path, message, problem.hint);
+        }
+    }
+
+    fn pipeline(
+        &mut self,
+        name: &str,
+        config: &PipelineConfig,
+        memory: ByteSize,
+        kafka: Option<&KafkaConfig>,
+    ) -> Option<PipelineSettings> {
+        let path = format!("pipeline.{name}");
+        let fits =
+            (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        if !fits {
+            let hint = "letters, digits, `_` and `-`, at most 64 of them";
+            self.document.problem_at(&path, format!("`{name}` cannot name a pipeline"), Some(hint.to_owned()));
+        }
+        self.topics(&path, config);
+        let tables = self.tables(&path, config);
+        self.range(&format!("{path}.linger"), config.linger, LINGER);
+        let body = format!("{path}.body");
+        if self.range(&body, config.body, BODY) && config.body > memory && !self.document.is_spoilt("memory.max") {
+            let message = format!("`{body}` is {}, more than `memory.max`, which is {memory}", config.body);
+            self.document.problem_at(&body, message, None);
+        }
+        self.dead_letters(&path, config);
+        let workers = config.workers.unwrap_or_else(default_workers);
+        if !WORKERS.contains(&workers) {
+            let message = format!("`{path}.workers` is {workers}, not from {} to {}", WORKERS.start(), WORKERS.end());
+            self.document.problem_at(&format!("{path}.workers"), message, None);
+        }
+        let plugins = self.plugins(&path, &config.transform);
+        let mode = match config.rows {
+            RowsConfig::Content => RowMode::Content,
+            RowsConfig::Columns => RowMode::Columns,
+        };
+        let on_error = config.on_error.unwrap_or(match config.dead_letter_topic {
+            Some(_) => OnError::DeadLetter,
+            None => OnError::Block,
+        });
+        Some(PipelineSettings {
+            name: name.into(),
+            kafka: kafka?.resolve(&format!("snowgate-{name}")).ok()?,
+            topics: config.topics.clone(),
+            tables,
+            rows: RowSettings { metadata: metadata(&config.metadata), ..RowSettings::new(mode) },
+            linger: config.linger.get(),
+            body_bytes: config.body.bytes(),
+            dead_letter_topic: config.dead_letter_topic.clone(),
+            on_error,
+            on_tombstone: config.on_tombstone,
+            on_regression: config.on_regression,
+            workers: workers as usize,
+            plugins,
+        })
+    }
+
+    fn topics(&mut self, path: &str, config: &PipelineConfig) {
+        if config.topics.is_empty() {
+            let hint = "write `topics = [\"binance_kline\"]`";
+            self.document.problem_at(&format!("{path}.topics"), format!("`{path}.topics` is empty"), Some(hint.to_owned()));
+        }
+        for (index, topic) in config.topics.iter().enumerate() {
+            let at = format!("{path}.topics[{index}]");
+            if !is_topic(topic) {
+                self.document.problem_at(&at, format!("`{topic}` cannot name a topic"), Some(topic_hint(topic).to_owned()));
+            } else if config.topics[..index].contains(topic) {
+                self.document.problem_at(&at, format!("topic `{topic}` is named twice"), None);
+            }
+        }
+    }
+
+    /// Each topic with its table.
+    fn tables(&mut self, path: &str, config: &PipelineConfig) -> BTreeMap<String, String> {
+        let mut tables: BTreeMap<_, _> = config.topics.iter().map(|topic| (topic.clone(), names::table_for_topic(topic))).collect();
+        for (topic, written) in &config.tables {
+            let at = format!("{path}.tables.{topic}");
+            let topics = || config.topics.iter().map(String::as_str);
+            match tables.get_mut(topic) {
+                Some(table) => match names::parse_identifier(written) {
+                    Ok(name) => *table = name,
+                    Err(error) => {
+                        let hint = "name the table alone; its database and schema are in `[snowflake]`";
+                        self.document.problem_at(&at, format!("`{at}`: {error}"), written.contains('.').then(|| hint.to_owned()));
+                    }
+                },
+                None => {
+                    let hint = match nearest(topic, topics()) {
+                        Some(meant) => format!("did you mean `{meant}`?"),
+                        None => format!("the topics of this pipeline are {}", list(topics())),
+                    };
+                    self.document.problem_at(&at, format!("`{topic}` is not a topic of this pipeline"), Some(hint));
+                }
+            }
+        }
+        tables
+    }
+
+    fn dead_letters(&mut self, path: &str, config: &PipelineConfig) {
+        let at = format!("{path}.dead_letter_topic");
+        if let Some(topic) = config.dead_letter_topic.as_ref().filter(|topic| !is_topic(topic)) {
+            self.document.problem_at(&at, format!("`{topic}` cannot name a topic"), Some(topic_hint(topic).to_owned()));
+        }
+        if config.dead_letter_topic.is_some() || self.document.is_spoilt(&at) {
+            return;
+        }
+        let hint = || Some("add `dead_letter_topic = \"…\"`".to_owned());
+        for (key, asks) in [
+            ("on_error", config.on_error == Some(OnError::DeadLetter)),
+            ("on_tombstone", config.on_tombstone == OnTombstone::DeadLetter),
+        ] {
+            if asks {
+                let key = format!("{path}.{key}");
+                self.document.problem_at(&key, format!("`{key}` is `dead_letter`, but there is no dead letter topic"), hint());
+            }
+        }
+    }
+
+    /// What one pipeline may not do because of another, or of itself.
+    fn between_pipelines(&mut self, pipelines: &BTreeMap<String, PipelineConfig>, one_group: bool) {
+        let mut readers: BTreeMap<&str, Vec<(&str, String)>> = BTreeMap::new();
+        for (name, pipeline) in pipelines {
+            for (index, topic) in
+                pipeline.topics.iter().enumerate().filter(|(index, topic)| !pipeline.topics[..*index].contains(topic))
+            {
+                let at = format!("pipeline.{name}.topics[{index}]");
+                let table = pipeline.tables.get(topic).and_then(|written| names::parse_identifier(written).ok());
+                let table = table.unwrap_or_else(|| names::table_for_topic(topic));
+                let earlier = readers.entry(topic).or_default();
+                if let Some((other, _)) = earlier.first().filter(|_| one_group) {
+                    let hint = "leave out `kafka.group`, and each pipeline has a group of its own";
+                    let message = format!(
+                        "topic `{topic}` is read by pipeline `{other}` too, in the same group: each would get a part of it"
+                    );
+                    self.document.problem_at(&at, message, Some(hint.to_owned()));
+                } else if let Some((other, _)) = earlier.iter().find(|(_, theirs)| *theirs == table) {
+                    let hint = format!("name another table: `tables = {{ {topic} = \"OTHER\" }}`");
+                    let message = format!(
+                        "topic `{topic}` is loaded into table `{table}` by pipeline `{other}` too: each record would be loaded twice"
+                    );
+                    self.document.problem_at(&at, message, Some(hint));
+                }
+                earlier.push((name, table));
+            }
+        }
+        for (name, pipeline) in pipelines {
+            let Some(topic) = &pipeline.dead_letter_topic else { continue };
+            if let Some((reader, _)) = readers.get(topic.as_str()).and_then(|readers| readers.first()) {
+                let message = format!("`{topic}` is read by pipeline `{reader}`: its dead letters would come back as records");
+                self.document.problem_at(
+                    &format!("pipeline.{name}.dead_letter_topic"),
+                    message,
+                    Some("name another topic".to_owned()),
+                );
+            }
+        }
+    }
+
+    fn plugins(&mut self, path: &str, transforms: &[TransformConfig]) -> Vec<PluginSettings> {
+        let mut names = BTreeSet::new();
+        let mut plugins = Vec::new();
+        for (index, transform) in transforms.iter().enumerate() {
+            let path = format!("{path}.transform[{index}]");
+            let file = self.folder.join(&transform.plugin);
+            if let Err((message, hint)) = try_plugin(&file) {
+                self.document.problem_at(&format!("{path}.plugin"), message, hint.map(str::to_owned));
+            }
+            let name = transform.name.clone().unwrap_or_else(|| stem(&file));
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
+                let hint = "give it a `name` of letters, digits, `_`, `-` and `.`";
+                self.document.problem_at(&format!("{path}.name"), format!("`{name}` cannot name a plugin"), Some(hint.to_owned()));
+            }
+            if !names.insert(name.clone()) {
+                let hint = "give each a `name` of its own";
+                self.document.problem_at(&path, format!("two plugins are named `{name}`"), Some(hint.to_owned()));
+            }
+            plugins.push(PluginSettings {
+                name,
+                path: file,
+                config_json: self.plugin_config(&format!("{path}.with"), &transform.with),
+                limits: self.limits(&format!("{path}.limits"), &transform.limits),
+            });
+        }
+        plugins
+    }
+
+    /// The plugin's own configuration as JSON.
+    fn plugin_config(&mut self, path: &str, with: &toml::Table) -> String {
+        match to_json(&toml::Value::Table(with.clone())) {
+            Some(json) => json.to_string(),
+            None => {
+                self.document.problem_at(
+                    path,
+                    format!("`{path}` holds a number that JSON cannot write"),
+                    Some("leave out `nan` and `inf`".to_owned()),
+                );
+                String::new()
+            }
+        }
+    }
+
+    fn limits(&mut self, path: &str, config: &LimitsConfig) -> Limits {
+        self.range(&format!("{path}.memory"), config.memory, PLUGIN_MEMORY);
+        self.range(&format!("{path}.time"), config.time, PLUGIN_TIME);
+        Limits { memory_bytes: config.memory.bytes(), batch_time: config.time.get(), ..Limits::default() }
+    }
+
+    /// Whether `value` is in `range`. Adds the problem where not.
+    fn range<T: PartialOrd + std::fmt::Display>(&mut self, path: &str, value: T, range: RangeInclusive<T>) -> bool {
+        let fits = range.contains(&value);
+        if !fits {
+            self.document.problem_at(path, format!("`{path}` is {value}, not from {} to {}", range.start(), range.end()), None);
+        }
+        fits
+    }
+}
+
+/// One core is left to librdkafka and to the requests.
+fn default_workers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(*WORKERS.end()));
+    cores.saturating_sub(1).clamp(*WORKERS.start(), *WORKERS.end())
+}
+
+fn metadata(config: &MetadataConfig) -> MetadataSettings {
+    let MetadataConfig { enabled, topic, offset_and_partition, create_time, key, headers } = *config;
+    MetadataSettings { enabled, topic, offset_and_partition, create_time, key, headers }
+}
+
+/// Whether Kafka takes `name` for a topic. Also keeps out patterns, which librdkafka would follow.
+fn is_topic(name: &str) -> bool {
+    (1..=249).contains(&name.len())
+        && !matches!(name, "." | "..")
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+fn topic_hint(name: &str) -> &'static str {
+    if name.starts_with('^') || name.contains('*') {
+        "patterns are not taken; name each topic"
+    } else {
+        "letters, digits, `.`, `_` and `-`, at most 249 of them"
+    }
+}
+
+/// Whether the plugin's file can be read. What is in it is looked at when it is loaded.
+fn try_plugin(file: &Path) -> Result<(), (String, Option<&'static str>)> {
+    let shown = file.display();
+    let metadata = std::fs::File::open(file).and_then(|opened| opened.metadata()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            (format!("plugin `{shown}` does not exist"), Some("a relative path starts at the folder of the configuration file"))
+        }
+        _ => (format!("plugin `{shown}` could not be read: {error}"), None),
+    })?;
+    if metadata.is_file() { Ok(()) } else { Err((format!("plugin `{shown}` is not a file"), None)) }
+}
+
+fn stem(file: &Path) -> String {
+    PathBuf::from(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// `None` for a number that JSON does not have.
+fn to_json(value: &toml::Value) -> Option<serde_json::Value> {
+    Some(match value {
+        toml::Value::String(text) => text.clone().into(),
+        toml::Value::Integer(number) => (*number).into(),
+        toml::Value::Float(number) => serde_json::Number::from_f64(*number)?.into(),
+        toml::Value::Boolean(flag) => (*flag).into(),
+        toml::Value::Datetime(date) => date.to_string().into(),
+        toml::Value::Array(items) => items.iter().map(to_json).collect::<Option<Vec<_>>>()?.into(),
+        toml::Value::Table(entries) => {
+            let entries = entries.iter().map(|(name, value)| Some((name.clone(), to_json(value)?)));
+            serde_json::Value::Object(entries.collect::<Option<_>>()?)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

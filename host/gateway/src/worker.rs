@@ -1,0 +1,299 @@
+//! A thread that owns partitions from their queues to their sealed bodies.
+//!
+//! Everything that concerns a partition reaches its worker as a [`Message`]; nothing is shared and nothing is locked. Between
+//! messages the worker reads one batch of each partition in turn, so that no partition starves another. With nothing to do it
+//! sleeps until librdkafka, an answer from Snowflake, or a partition's own due time wakes it.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+use snowgate_kafka::{DeadLetterReceipt, Error as KafkaError, GroupOffset, PartitionQueue, StartAt};
+use snowgate_record::{Offset, RecordBatch, TopicPartition};
+use snowgate_snowflake::body::Compressor;
+use snowgate_transform::{Chain, Plugin, Transformed};
+use tracing::error;
+
+use crate::group::Context;
+use crate::partition::{BlockReason, Event, Millis, Remembered};
+use crate::pipeline::Pipeline;
+use crate::requests::PartitionEvent;
+
+/// How long a worker sleeps when nothing at all is due.
+const IDLE: Duration = Duration::from_secs(60);
+/// How long it sleeps while a partition waits for a resource that announces nothing: the byte budget, the dead letter queue.
+const STARVED: Duration = Duration::from_millis(5);
+
+/// Counts a partition's assignments to this process: what belongs to an earlier one is ignored.
+pub type Epoch = u64;
+
+/// Milliseconds since the process began, for the sans-I/O core.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(Instant);
+
+impl Clock {
+    pub fn start() -> Clock {
+        Clock(Instant::now())
+    }
+
+    pub fn now(self) -> Millis {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(Millis::MAX)
+    }
+}
+
+/// What a worker can be told.
+pub enum Message {
+    Assigned { topic_partition: TopicPartition, queue: PartitionQueue, remembered: Remembered, start: Sender<StartReply> },
+    /// The group waits no longer: the partition starts without us knowing where.
+    StartedBlind(TopicPartition),
+    Revoked { topic_partition: TopicPartition, deadline: Millis, done: Sender<Option<GroupOffset>> },
+    Lost { topic_partition: TopicPartition, done: Sender<Option<GroupOffset>> },
+    /// Something happened to a partition, in the given assignment of it.
+    Happened { topic_partition: TopicPartition, epoch: Epoch, event: PartitionEvent },
+    /// The partition is read again, from its new queue.
+    Rewound { topic_partition: TopicPartition, epoch: Epoch, from: Offset, queue: Result<PartitionQueue, KafkaError> },
+    DeadLetterAnswered(DeadLetterReceipt),
+    ReadFailed { topic_partition: TopicPartition, reason: BlockReason },
+    Stop,
+}
+
+/// Where a partition starts; `None` leaves it to the configuration.
+pub type StartReply = (TopicPartition, Option<StartAt>);
+
+/// Sends messages to a worker and wakes it.
+#[derive(Clone)]
+pub struct Mailbox {
+    sender: Sender<Message>,
+    thread: Arc<OnceLock<Thread>>,
+}
+
+impl Mailbox {
+    /// A message to a worker that has ended is of no use to anybody.
+    pub fn send(&self, message: Message) {
+        if self.sender.send(message).is_ok() {
+            self.wake();
+        }
+    }
+
+    pub fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+/// Where the answer to a partition's request goes.
+#[derive(Clone)]
+pub struct ReplyTo {
+    pub mailbox: Mailbox,
+    pub topic_partition: TopicPartition,
+    pub epoch: Epoch,
+}
+
+impl ReplyTo {
+    pub fn send(self, event: PartitionEvent) {
+        let ReplyTo { mailbox, topic_partition, epoch } = self;
+        mailbox.send(Message::Happened { topic_partition, epoch, event });
+    }
+}
+
+/// A running worker.
+pub struct Worker {
+    pub mailbox: Mailbox,
+    thread: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts a worker; its plugins get instances of their own.
+    pub fn start(
+        name: String,
+        context: Arc<Context>,
+        plugins: &[Arc<Plugin>],
+    ) -> Result<Worker, snowgate_transform::Error> {
+        let chain = Chain::new(plugins)?;
+        let (sender, receiver) = channel();
+        let mailbox = Mailbox { sender, thread: Arc::new(OnceLock::new()) };
+        let own_mailbox = mailbox.clone();
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || Owner::new(context, chain, own_mailbox).run(&receiver))
+            .expect("the system has room for another thread");
+        mailbox.thread.set(thread.thread().clone()).expect("the thread is known once");
+        mailbox.wake();
+        Ok(Worker { mailbox, thread })
+    }
+
+    /// Ends the worker and waits for it. Partitions that are still there are let go as they are.
+    pub fn stop(self) {
+        self.mailbox.send(Message::Stop);
+        if self.thread.join().is_err() {
+            error!("a worker panicked");
+        }
+    }
+}
+
+/// A batch on its way through a partition, with what the plugins made of it.
+pub struct Work {
+    pub batch: RecordBatch,
+    pub transformed: Transformed,
+    pub next_record: usize,
+    pub next_rejected: usize,
+}
+
+/// What a worker lends to the partition whose turn it is.
+pub struct Tools {
+    pub chain: Chain,
+    pub compressor: Compressor,
+    spare: Vec<Work>,
+}
+
+impl Tools {
+    /// An empty batch for `topic_partition`, with buffers from earlier ones.
+    pub fn take_work(&mut self, topic_partition: &TopicPartition) -> Work {
+        let mut work = self.spare.pop().unwrap_or_else(|| Work {
+            batch: RecordBatch::new(topic_partition.clone()),
+            transformed: Transformed::new(),
+            next_record: 0,
+            next_rejected: 0,
+        });
+        work.batch.reset(topic_partition);
+        work.next_record = 0;
+        work.next_rejected = 0;
+        work
+    }
+
+    pub fn give_back(&mut self, work: Work) {
+        // One is in use at a time; the others are those that partitions kept because they were full.
+        if self.spare.len() < 2 {
+            self.spare.push(work);
+        }
+    }
+}
+
+/// What came of a partition's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// There may be more at once.
+    Worked,
+    /// Nothing to read; its queue will wake us.
+    Idle,
+    /// Something is used up that announces nothing when it is free again.
+    Starved,
+}
+
+struct Owner {
+    context: Arc<Context>,
+    mailbox: Mailbox,
+    tools: Tools,
+    partitions: HashMap<TopicPartition, Pipeline>,
+    epoch: Epoch,
+}
+
+impl Owner {
+    fn new(context: Arc<Context>, chain: Chain, mailbox: Mailbox) -> Owner {
+        let tools = Tools { chain, compressor: Compressor::new(), spare: Vec::new() };
+        Owner { context, mailbox, tools, partitions: HashMap::new(), epoch: 0 }
+    }
+
+    fn run(mut self, receiver: &Receiver<Message>) {
+        loop {
+            for message in receiver.try_iter() {
+                if matches!(message, Message::Stop) {
+                    return;
+                }
+                self.take(message);
+            }
+            match self.turn() {
+                Turn::Worked => {}
+                Turn::Idle => std::thread::park_timeout(self.until_due()),
+                Turn::Starved => std::thread::park_timeout(STARVED.min(self.until_due())),
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Stop => {}
+            Message::Assigned { topic_partition, queue, remembered, start } => {
+                self.assigned(topic_partition, queue, remembered, start);
+            }
+            Message::StartedBlind(topic_partition) => self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::StartedBlind, tools)),
+            Message::Revoked { topic_partition, deadline, done } => match self.partitions.get_mut(&topic_partition) {
+                Some(pipeline) => pipeline.revoke(deadline, done, &mut self.tools),
+                None => drop(done),
+            },
+            Message::Lost { topic_partition, done } => {
+                self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::Lost, tools));
+                drop(done);
+            }
+            Message::Happened { topic_partition, epoch, event } => {
+                self.with(&topic_partition, |pipeline, tools| {
+                    if pipeline.epoch() == epoch {
+                        pipeline.on(event, tools);
+                    }
+                });
+            }
+            Message::Rewound { topic_partition, epoch, from, queue } => {
+                self.with(&topic_partition, |pipeline, tools| {
+                    if pipeline.epoch() == epoch {
+                        pipeline.rewound(from, queue, tools);
+                    }
+                });
+            }
+            Message::DeadLetterAnswered(receipt) => {
+                let topic_partition = receipt.topic_partition.clone();
+                self.with(&topic_partition, |pipeline, tools| {
+                    if pipeline.epoch() == receipt.epoch {
+                        pipeline.dead_letter_answered(receipt, tools);
+                    }
+                });
+            }
+            Message::ReadFailed { topic_partition, reason } => {
+                self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::ReadFailed(reason), tools));
+            }
+        }
+    }
+
+    fn assigned(&mut self, topic_partition: TopicPartition, queue: PartitionQueue, remembered: Remembered, start: Sender<StartReply>) {
+        self.epoch += 1;
+        let reply = ReplyTo { mailbox: self.mailbox.clone(), topic_partition: topic_partition.clone(), epoch: self.epoch };
+        let mut pipeline = Pipeline::new(self.context.clone(), reply, queue);
+        pipeline.start(remembered, start, &mut self.tools);
+        self.partitions.insert(topic_partition, pipeline);
+    }
+
+    /// Lets one partition take something in, and forgets it when it is finished.
+    fn with(&mut self, topic_partition: &TopicPartition, take: impl FnOnce(&mut Pipeline, &mut Tools)) {
+        let Some(pipeline) = self.partitions.get_mut(topic_partition) else { return };
+        take(pipeline, &mut self.tools);
+        if pipeline.is_finished() {
+            self.partitions.remove(topic_partition);
+        }
+    }
+
+    /// One batch of each partition.
+    fn turn(&mut self) -> Turn {
+        let now = self.context.clock.now();
+        let mut turn = Turn::Idle;
+        for pipeline in self.partitions.values_mut() {
+            if pipeline.due_at().is_some_and(|due| due <= now) {
+                pipeline.tick(&mut self.tools);
+            }
+            match pipeline.read(&mut self.tools) {
+                Turn::Worked => turn = Turn::Worked,
+                Turn::Starved if turn == Turn::Idle => turn = Turn::Starved,
+                Turn::Idle | Turn::Starved => {}
+            }
+        }
+        self.partitions.retain(|_, pipeline| !pipeline.is_finished());
+        turn
+    }
+
+    fn until_due(&self) -> Duration {
+        let now = self.context.clock.now();
+        let due = self.partitions.values().filter_map(Pipeline::due_at).min();
+        due.map_or(IDLE, |due| Duration::from_millis(due.saturating_sub(now))).min(IDLE)
+    }
+}

@@ -1,0 +1,92 @@
+//! The program from outside: what it prints and how it ends.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Output};
+
+fn snowgate(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_snowgate"));
+    command.args(arguments).env_remove("SNOWGATE_CONFIG").env_remove("SNOWGATE_LOG").output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("it prints text")
+}
+
+#[test]
+fn the_help_reads_as_it_is_written_down() {
+    let pages = ["--help", "run --help", "check --help"];
+    let shown: Vec<_> = pages
+        .iter()
+        .map(|page| {
+            let output = snowgate(&page.split(' ').collect::<Vec<_>>());
+            assert_eq!(output.status.code(), Some(0));
+            let lines: Vec<_> = text(&output.stdout).lines().map(str::trim_end).collect();
+            format!("$ snowgate {page}\n{}\n", lines.join("\n"))
+        })
+        .collect();
+    // After a change that is meant: copy what is shown into the file.
+    assert_eq!(shown.join("\n"), include_str!("fixtures/help.txt"));
+}
+
+#[test]
+fn the_version_is_the_name_and_the_number() {
+    let output = snowgate(&["--version"]);
+    assert_eq!(text(&output.stdout), format!("snowgate {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_configuration_that_is_not_there_ends_both_commands_with_code_2() {
+    for command in ["run", "check"] {
+        let output = snowgate(&[command, "--config", "/nowhere/absent.toml"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(text(&output.stdout), "");
+        assert_eq!(
+            text(&output.stderr),
+            "error: the configuration `/nowhere/absent.toml` could not be read\n  \
+               because: there is no such file\n\n\
+             hint: name the file with `--config FILE`\n"
+        );
+    }
+}
+
+/// Also that every step is tried although one before it failed.
+#[test]
+fn a_check_of_services_that_cannot_be_reached_says_so_and_ends_with_code_3() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let key = folder.path().join("rsa_key.p8");
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../snowflake/tests/fixtures/key_pkcs8.pem"), &key).expect("a key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("the key is ours");
+    let [kafka, snowflake] = [unused_port(), unused_port()];
+    let config = format!(
+        r#"
+        kafka = {{ brokers = ["127.0.0.1:{kafka}"] }}
+        pipeline.klines.topics = ["binance_kline"]
+        [snowflake]
+        account = "MYORG-MYACCT"
+        user = "STREAMER"
+        private_key = {{ file = "rsa_key.p8" }}
+        url = "http://127.0.0.1:{snowflake}"
+        database = "CRYPTO_DB"
+        "#
+    );
+    let file = folder.path().join("snowgate.toml");
+    std::fs::write(&file, config).expect("a configuration");
+
+    let output = snowgate(&["check", "--config", file.to_str().expect("a path of plain letters")]);
+    let shown = text(&output.stdout).replace(&format!(":{kafka}"), ":KAFKA").replace(&format!(":{snowflake}"), ":SNOWFLAKE");
+    assert_eq!(shown, include_str!("fixtures/check_unreachable.txt"));
+    assert_eq!(output.status.code(), Some(3));
+}
+
+/// A port at which nobody listens.
+fn unused_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it has an address").port()
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_ends_with_code_2() {
+    let output = snowgate(&["rum"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("run"), "{}", text(&output.stderr));
+}
