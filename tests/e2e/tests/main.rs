@@ -1,1 +1,14 @@
+//! The promises of the gateway, one file for each, kept against the real binary.
+//!
+//! `cargo xtask test` builds what they need and names it in the environment. They run on the sandbox's broker, and with
+//! `--kafka apache` on Apache Kafka.
 
+mod back_pressure;
+mod bad_input;
+mod dead_letters;
+mod delivery;
+mod plugins;
+mod rebalance;
+mod restart;
+mod shutdown;
+mod snowflake_faults;

@@ -1,0 +1,406 @@
+//! A local Apache Kafka: one KRaft node, or three, on loopback, from the jars that Maven fetches.
+//!
+//! The jars go to the cache folder once. A cluster is known by its first port: its data lies in a folder of that name, its node `i`
+//! listens on that port plus `10 * (i - 1)`, and its controller on the port above. A cluster that `start` starts outlives us; one that a
+//! test or a benchmark needs is a [`Lease`] and ends with it.
+//!
+//! A process is only signalled while its command line names our properties file, for a process number may have been given to another.
+
+mod files;
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+
+use crate::Outcome;
+use crate::process::{is_installed, output, signal, succeed, until};
+use crate::terminal::{Progress, done, duration, say};
+use crate::workspace::{cache, make_folder, write_file};
+
+/// How long nodes may take to come up or down on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The first port of clusters that tests and benchmarks start, away from the one that people use.
+const LEASED_PORT: u16 = 19_092;
+/// Between the ports of two nodes; the controller's is in between.
+const PORT_STEP: u16 = 10;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    action: Action,
+    /// How many nodes `start` starts
+    #[arg(long, default_value = "1", value_parser = ["1", "3"])]
+    nodes: String,
+    /// The first node's port
+    #[arg(long, default_value_t = 9092)]
+    port: u16,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Action {
+    /// Starts the nodes and waits until they answer
+    Start,
+    /// Stops them; their data stays
+    Stop,
+    /// Says which nodes run
+    Status,
+    /// Stops them and deletes their data
+    Wipe,
+}
+
+/// Which broker a command runs on.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// The sandbox's, which needs nothing
+    #[default]
+    Embedded,
+    /// Apache Kafka, which needs Java and Maven
+    Apache,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let cluster = Cluster::on_port(args.port)?;
+    match args.action {
+        Action::Start => {
+            let started = Instant::now();
+            if cluster.start(if args.nodes == "3" { 3 } else { 1 })? {
+                done(
+                    "kafka",
+                    format_args!("{} is up at {} ({})", files::VERSION, cluster.bootstrap(), duration(started.elapsed())),
+                );
+            } else {
+                done("kafka", format_args!("is already up at {}", cluster.bootstrap()));
+            }
+            say(format_args!(
+                "\n  data and logs  {}\n  stop it with   cargo xtask kafka stop --port {}",
+                cluster.folder.display(),
+                cluster.port
+            ));
+        }
+        Action::Stop => match cluster.stop()? {
+            0 => done("kafka", "was not running"),
+            nodes => done("kafka", format_args!("stopped, {nodes} node{}", if nodes == 1 { "" } else { "s" })),
+        },
+        Action::Status => {
+            for node in 1..=cluster.nodes() {
+                let state = cluster.pid(node).map_or_else(|| "stopped".to_owned(), |pid| format!("runs as process {pid}"));
+                say(format_args!("  node {node}  127.0.0.1:{}  {state}", cluster.node_port(node)));
+            }
+            if cluster.nodes() == 0 {
+                say(format_args!("  there is no cluster on port {}", cluster.port));
+            }
+        }
+        Action::Wipe => {
+            cluster.wipe()?;
+            done("kafka", format_args!("`{}` is gone", cluster.folder.display()));
+        }
+    }
+    Ok(())
+}
+
+/// What the machine lacks for Apache Kafka, in words that tell how to get it.
+pub(crate) fn missing() -> Option<String> {
+    let hint = "on Debian or Ubuntu `sudo apt-get install openjdk-17-jre-headless maven`";
+    let Ok(version) = Command::new("java").arg("-version").stdin(Stdio::null()).output() else {
+        return Some(format!("Apache Kafka needs Java 17 or newer, and there is no `java` ({hint})"));
+    };
+    let text = String::from_utf8_lossy(&version.stderr).into_owned();
+    match java_version(&text) {
+        Some(version) if version >= 17 => {}
+        Some(version) => return Some(format!("Apache Kafka needs Java 17 or newer, and `java` is {version} ({hint})")),
+        None => return Some(format!("Apache Kafka needs Java 17 or newer, and `java -version` does not work ({hint})")),
+    }
+    let fetched = jars().is_ok_and(|jars| jars.is_dir());
+    (!fetched && !is_installed("mvn")).then(|| format!("Apache Kafka's jars come by Maven, and there is no `mvn` ({hint})"))
+}
+
+/// The major version in what `java -version` prints.
+fn java_version(text: &str) -> Option<u32> {
+    let quoted = text.split('"').nth(1)?;
+    let digits: String = quoted.trim_start_matches("1.").chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+fn home() -> Outcome<PathBuf> {
+    Ok(cache()?.join("kafka").join(files::VERSION))
+}
+
+fn jars() -> Outcome<PathBuf> {
+    Ok(home()?.join("lib"))
+}
+
+/// Fetches the jars, once.
+fn fetch() -> Outcome {
+    let home = home()?;
+    make_folder(&home)?;
+    write_file(&home.join("log4j2.properties"), files::LOGGING)?;
+    if jars()?.is_dir() {
+        return Ok(());
+    }
+    let started = Instant::now();
+    // Into a folder of its own first: a fetch that was cut off must not look like a whole one.
+    let half = home.join("fetching");
+    crate::workspace::fresh_folder(&half)?;
+    write_file(&half.join("pom.xml"), &files::pom())?;
+    let mut maven = Command::new("mvn");
+    maven.args(["--batch-mode", "--quiet", "package"]).current_dir(&half);
+    succeed("fetching Apache Kafka by Maven", &mut maven, &home.join("maven.log"))?;
+    fs::rename(half.join("lib"), jars()?).map_err(|error| format!("could not put the jars into place: {error}"))?;
+    fs::remove_dir_all(&half).map_err(|error| format!("could not remove `{}`: {error}", half.display()))?;
+    done("kafka", format_args!("{} fetched ({})", files::VERSION, duration(started.elapsed())));
+    Ok(())
+}
+
+fn java() -> Outcome<Command> {
+    let mut java = Command::new("java");
+    java.arg(format!("-Dlog4j2.configurationFile=file:{}", home()?.join("log4j2.properties").display()));
+    java.args(["-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-Djava.awt.headless=true", "-cp"]).arg(format!("{}/*", jars()?.display()));
+    Ok(java)
+}
+
+/// A cluster that ends with its guard, data included, if it was started for it.
+pub(crate) struct Lease {
+    cluster: Cluster,
+}
+
+impl Lease {
+    /// A fresh cluster of one node.
+    pub(crate) fn take() -> Outcome<Lease> {
+        let lease = Lease { cluster: Cluster::on_port(LEASED_PORT)? };
+        lease.cluster.wipe()?;
+        let started = Instant::now();
+        lease.cluster.start(1)?;
+        done("kafka", format_args!("Apache Kafka {} at {} ({})", files::VERSION, lease.bootstrap(), duration(started.elapsed())));
+        Ok(lease)
+    }
+
+    pub(crate) fn bootstrap(&self) -> String {
+        self.cluster.bootstrap()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Err(problem) = self.cluster.wipe() {
+            crate::terminal::failed("kafka", problem);
+        }
+    }
+}
+
+struct Cluster {
+    port: u16,
+    folder: PathBuf,
+}
+
+impl Cluster {
+    fn on_port(port: u16) -> Outcome<Cluster> {
+        Ok(Cluster { port, folder: cache()?.join("kafka").join(format!("cluster-{port}")) })
+    }
+
+    /// Nodes that were made, running or not.
+    fn nodes(&self) -> u16 {
+        (1..=3).take_while(|&node| self.node_folder(node).is_dir()).count() as u16
+    }
+
+    fn node_port(&self, node: u16) -> u16 {
+        self.port + PORT_STEP * (node - 1)
+    }
+
+    fn node_folder(&self, node: u16) -> PathBuf {
+        self.folder.join(format!("node{node}"))
+    }
+
+    fn bootstrap(&self) -> String {
+        (1..=self.nodes()).map(|node| format!("127.0.0.1:{}", self.node_port(node))).collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether it had to be started.
+    fn start(&self, nodes: u16) -> Outcome<bool> {
+        if let Some(missing) = missing() {
+            return Err(missing);
+        }
+        let made = self.nodes();
+        if made != 0 && made != nodes {
+            return Err(format!(
+                "there is a cluster of {made} on port {} already\n\nhint: `cargo xtask kafka wipe --port {}`",
+                self.port, self.port
+            ));
+        }
+        let down: Vec<_> = (1..=nodes).filter(|&node| self.pid(node).is_none()).collect();
+        if down.is_empty() {
+            return Ok(false);
+        }
+        fetch()?;
+        for &node in &down {
+            for port in [self.node_port(node), self.node_port(node) + 1] {
+                TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
+                    format!("port {port} is not free ({error}): something else listens there\n\nhint: choose another with `--port`")
+                })?;
+            }
+        }
+        if made == 0
+            && let Err(problem) = self.format(nodes)
+        {
+            // Half a cluster would be taken for a whole one the next time.
+            self.wipe()?;
+            return Err(problem);
+        }
+        down.iter().try_for_each(|&node| self.spawn(node))?;
+        self.wait_until_up(nodes)?;
+        Ok(true)
+    }
+
+    /// Makes the nodes' folders.
+    fn format(&self, nodes: u16) -> Outcome {
+        let tool = |arguments: &[&str]| output(java()?.arg("kafka.tools.StorageTool").args(arguments));
+        let random = || tool(&["random-uuid"]).map(|id| id.trim().to_owned());
+        let cluster = random()?;
+        let ports: Vec<_> = (1..=nodes).map(|node| self.node_port(node)).collect();
+        let mut how = vec!["--standalone".to_owned()];
+        if nodes > 1 {
+            let directories: Outcome<Vec<_>> = (1..)
+                .zip(&ports)
+                .map(|(node, port): (u16, &u16)| Ok(format!("{node}@127.0.0.1:{}:{}", port + 1, random()?)))
+                .collect();
+            how = vec!["--initial-controllers".to_owned(), directories?.join(",")];
+        }
+        for node in 1..=nodes {
+            let folder = self.node_folder(node);
+            make_folder(&folder)?;
+            let file = self.properties(node);
+            write_file(&file, &files::properties(node, &ports, &folder.join("data").display().to_string()))?;
+            let file = file.display().to_string();
+            let how: Vec<_> = how.iter().map(String::as_str).collect();
+            tool(&[&["format", "--cluster-id", &cluster, "--config", &file], &how[..]].concat())?;
+        }
+        Ok(())
+    }
+
+    fn properties(&self, node: u16) -> PathBuf {
+        self.node_folder(node).join("server.properties")
+    }
+
+    fn log(&self, node: u16) -> PathBuf {
+        self.node_folder(node).join("log")
+    }
+
+    fn spawn(&self, node: u16) -> Outcome {
+        let failed = |error| format!("could not start node {node}: {error}");
+        let log = File::create(self.log(node)).map_err(failed)?;
+        let error = log.try_clone().map_err(failed)?;
+        let mut java = java()?;
+        java.arg("kafka.Kafka").arg(self.properties(node)).stdin(Stdio::null()).stdout(log).stderr(error);
+        // A group of its own: ctrl-c in the terminal is meant for us.
+        java.process_group(0);
+        let child = java.spawn().map_err(failed)?;
+        write_file(&self.node_folder(node).join("pid"), &child.id().to_string())
+    }
+
+    fn wait_until_up(&self, nodes: u16) -> Outcome {
+        let mut progress = Progress::new();
+        let started = Instant::now();
+        let up = until("Apache Kafka to answer", PATIENCE, || {
+            progress.show(format_args!("waiting for Apache Kafka: {}", duration(started.elapsed())));
+            if let Some(node) = (1..=nodes).find(|&node| self.pid(node).is_none()) {
+                let log = fs::read_to_string(self.log(node)).unwrap_or_default();
+                return Err(format!("node {node} ended. Its log:\n{log}"));
+            }
+            Ok((1..=nodes).all(|node| brokers(self.node_port(node)) == Some(nodes.into())).then_some(()))
+        });
+        up.inspect_err(|_| {
+            let _stopped_as_far_as_possible = self.stop();
+        })
+    }
+
+    /// The process of a node, if it runs.
+    fn pid(&self, node: u16) -> Option<u32> {
+        let pid: u32 = fs::read_to_string(self.node_folder(node).join("pid")).ok()?.trim().parse().ok()?;
+        let properties = self.properties(node).display().to_string();
+        let named = match fs::read(format!("/proc/{pid}/cmdline")) {
+            Ok(line) => String::from_utf8_lossy(&line).contains(&properties),
+            // Where there is no /proc, `ps` knows; and a process that is gone is in neither.
+            Err(_) if Path::new("/proc/self").exists() => false,
+            Err(_) => output(Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]))
+                .is_ok_and(|line| line.contains(&properties)),
+        };
+        named.then_some(pid)
+    }
+
+    /// Stops the nodes and says how many there were.
+    fn stop(&self) -> Outcome<usize> {
+        let running: Vec<_> = (1..=self.nodes()).filter_map(|node| self.pid(node)).collect();
+        running.iter().for_each(|&pid| signal(pid, libc::SIGTERM));
+        let gone = until("Apache Kafka to stop", PATIENCE / 4, || {
+            Ok((1..=self.nodes()).all(|node| self.pid(node).is_none()).then_some(()))
+        });
+        if gone.is_err() {
+            (1..=self.nodes()).filter_map(|node| self.pid(node)).for_each(|pid| signal(pid, libc::SIGKILL));
+            until("Apache Kafka to be gone", PATIENCE, || {
+                Ok((1..=self.nodes()).all(|node| self.pid(node).is_none()).then_some(()))
+            })?;
+        }
+        Ok(running.len())
+    }
+
+    fn wipe(&self) -> Outcome {
+        self.stop()?;
+        if self.folder.exists() {
+            fs::remove_dir_all(&self.folder).map_err(|error| format!("could not remove `{}`: {error}", self.folder.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// How many brokers the one on a port of loopback knows, if it answers: a Metadata request, version 7, without topics.
+fn brokers(port: u16) -> Option<u32> {
+    const TIMEOUT: Duration = Duration::from_secs(2);
+    const METADATA: i16 = 3;
+    const CORRELATION: i32 = 7;
+    let mut request = Vec::new();
+    request.extend_from_slice(&METADATA.to_be_bytes());
+    request.extend_from_slice(&7i16.to_be_bytes());
+    request.extend_from_slice(&CORRELATION.to_be_bytes());
+    request.extend_from_slice(&5i16.to_be_bytes());
+    request.extend_from_slice(b"xtask");
+    request.extend_from_slice(&0i32.to_be_bytes()); // topics: none
+    request.push(0); // and none is to be made
+
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), TIMEOUT).ok()?;
+    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
+    stream.write_all(&i32::try_from(request.len()).ok()?.to_be_bytes()).ok()?;
+    stream.write_all(&request).ok()?;
+    // Length, correlation id, throttle time, number of brokers.
+    let mut answer = [0; 16];
+    stream.read_exact(&mut answer).ok()?;
+    let field = |at: usize| answer[at..at + 4].try_into().map(i32::from_be_bytes).ok();
+    if field(4)? != CORRELATION {
+        return None;
+    }
+    u32::try_from(field(12)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn java_tells_its_version_in_two_ways() {
+        assert_eq!(java_version("openjdk version \"17.0.15\" 2025-04-15\n"), Some(17));
+        assert_eq!(java_version("java version \"1.8.0_401\"\n"), Some(8));
+        assert_eq!(java_version("openjdk version \"21\" 2023-09-19\n"), Some(21));
+        assert_eq!(java_version("The operation couldn't be completed"), None);
+    }
+
+    #[test]
+    fn a_port_without_a_broker_does_not_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("it has one").port();
+        drop(listener);
+        assert_eq!(brokers(port), None);
+    }
+}

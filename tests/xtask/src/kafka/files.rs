@@ -1,0 +1,115 @@
+//! The files that a local Apache Kafka is made of: what Maven is to fetch, how nodes log, how one node is configured.
+
+/// Pinned: tests and figures are about this version.
+pub(super) const VERSION: &str = "4.3.1";
+
+/// Has Maven copy Kafka's jars and what they need into `lib/`. Compiles nothing.
+///
+/// Kafka logs through slf4j 1.7, whose binding is `log4j-slf4j-impl`. `kafka-tools` holds the command-line tools.
+pub(super) fn pom() -> String {
+    let dependency = |group: &str, artifact: &str, version: &str| {
+        format!(
+            "    <dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version></dependency>\n"
+        )
+    };
+    let dependencies = [
+        dependency("org.apache.kafka", "kafka_2.13", VERSION),
+        dependency("org.apache.kafka", "kafka-tools", VERSION),
+        dependency("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"),
+        dependency("org.apache.logging.log4j", "log4j-core", "2.24.3"),
+    ];
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>snowgate.local</groupId>
+  <artifactId>kafka</artifactId>
+  <version>{VERSION}</version>
+  <packaging>pom</packaging>
+  <dependencies>
+{}  </dependencies>
+  <build><plugins><plugin>
+    <groupId>org.apache.maven.plugins</groupId><artifactId>maven-dependency-plugin</artifactId><version>3.8.1</version>
+    <executions><execution>
+      <phase>package</phase>
+      <goals><goal>copy-dependencies</goal></goals>
+      <configuration>
+        <outputDirectory>${{project.basedir}}/lib</outputDirectory>
+        <includeScope>runtime</includeScope>
+      </configuration>
+    </execution></executions>
+  </plugin></plugins></build>
+</project>
+"#,
+        dependencies.concat()
+    )
+}
+
+/// Warnings and worse, to the node's log.
+pub(super) const LOGGING: &str = "\
+status = error
+rootLogger.level = WARN
+rootLogger.appenderRef.out.ref = OUT
+appender.out.type = Console
+appender.out.name = OUT
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{ISO8601} %p %m (%c{1})%n
+";
+
+/// A node's `server.properties`: broker and controller in one, on loopback only.
+pub(super) fn properties(node: u16, ports: &[u16], data: &str) -> String {
+    let (nodes, broker) = (ports.len(), ports[usize::from(node) - 1]);
+    let controllers: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{}", port + 1)).collect();
+    let in_sync = if nodes > 1 { 2 } else { 1 };
+    let lines = [
+        ("process.roles", "broker,controller".to_owned()),
+        ("node.id", node.to_string()),
+        ("controller.quorum.bootstrap.servers", controllers.join(",")),
+        ("listeners", format!("PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{}", broker + 1)),
+        ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{}", broker + 1)),
+        ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned()),
+        ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
+        ("controller.listener.names", "CONTROLLER".to_owned()),
+        ("log.dirs", data.to_owned()),
+        ("num.partitions", "4".to_owned()),
+        // A misspelt topic should be an error here as it is in production.
+        ("auto.create.topics.enable", "false".to_owned()),
+        ("default.replication.factor", nodes.to_string()),
+        ("min.insync.replicas", in_sync.to_string()),
+        ("offsets.topic.replication.factor", nodes.to_string()),
+        ("offsets.topic.num.partitions", "8".to_owned()),
+        ("transaction.state.log.replication.factor", nodes.to_string()),
+        ("transaction.state.log.min.isr", in_sync.to_string()),
+        ("transaction.state.log.num.partitions", "8".to_owned()),
+        ("share.coordinator.state.topic.replication.factor", nodes.to_string()),
+        ("share.coordinator.state.topic.min.isr", in_sync.to_string()),
+        // A group of one should not wait for more.
+        ("group.initial.rebalance.delay.ms", "0".to_owned()),
+        // Tests send dead letters that are larger than the record they are about.
+        ("message.max.bytes", "20000000".to_owned()),
+        ("replica.fetch.max.bytes", "20000000".to_owned()),
+        ("log.retention.hours", "24".to_owned()),
+    ];
+    lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_names_all_controllers_and_only_loopback() {
+        let text = properties(2, &[9092, 9102, 9112], "/data");
+        assert!(text.contains("controller.quorum.bootstrap.servers=127.0.0.1:9093,127.0.0.1:9103,127.0.0.1:9113\n"), "{text}");
+        assert!(text.contains("listeners=PLAINTEXT://127.0.0.1:9102,CONTROLLER://127.0.0.1:9103\n"), "{text}");
+        assert!(text.contains("min.insync.replicas=2\n") && text.contains("default.replication.factor=3\n"), "{text}");
+        assert!(!text.contains("0.0.0.0"));
+    }
+
+    #[test]
+    fn the_pom_pins_every_version() {
+        let pom = pom();
+        assert_eq!(pom.matches("<dependency>").count(), 4);
+        assert_eq!(pom.matches("<version>4.3.1</version></dependency>").count(), 2);
+    }
+}
