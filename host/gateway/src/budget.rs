@@ -7,41 +7,41 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[derive(Debug, Clone)]
-pub struct Budget {
+pub(crate) struct Budget {
     max: usize,
     used: Arc<AtomicUsize>,
 }
 
 impl Budget {
-    pub fn new(max: usize) -> Budget {
+    pub(crate) fn new(max: usize) -> Budget {
         Budget { max, used: Arc::new(AtomicUsize::new(0)) }
     }
 
     /// Whether another batch may be taken.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.used.load(Ordering::Relaxed) < self.max
     }
 
-    pub fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
     /// A charge of nothing so far.
-    pub fn charge(&self) -> Charge {
+    pub(crate) fn charge(&self) -> Charge {
         Charge { budget: self.clone(), bytes: 0 }
     }
 }
 
 /// What one partition holds of the budget. Dropping it gives everything back.
 #[derive(Debug)]
-pub struct Charge {
+pub(crate) struct Charge {
     budget: Budget,
     bytes: usize,
 }
 
 impl Charge {
     /// The partition holds `bytes` now.
-    pub fn set(&mut self, bytes: usize) {
+    pub(crate) fn set(&mut self, bytes: usize) {
         if bytes >= self.bytes {
             self.budget.used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
         } else {

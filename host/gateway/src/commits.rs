@@ -25,14 +25,14 @@ type Watches = HashMap<ChannelName, (Session, ReplyTo)>;
 
 /// The channels that wait for a commit.
 #[derive(Clone, Default)]
-pub struct Commits {
+pub(crate) struct Commits {
     watches: Arc<Mutex<Watches>>,
     changed: Arc<Notify>,
 }
 
 /// Watches a channel for as long as it lives.
-pub struct Watched {
-    pub session: Session,
+pub(crate) struct Watched {
+    pub(crate) session: Session,
     channel: ChannelName,
     watches: Weak<Mutex<Watches>>,
 }
@@ -49,14 +49,14 @@ impl Drop for Watched {
 }
 
 impl Commits {
-    pub fn watch(&self, channel: &ChannelName, session: Session, reply: ReplyTo) -> Watched {
+    pub(crate) fn watch(&self, channel: &ChannelName, session: Session, reply: ReplyTo) -> Watched {
         self.watches.lock().expect("no one panics while holding the watches").insert(channel.clone(), (session, reply));
         self.changed.notify_one();
         Watched { session, channel: channel.clone(), watches: Arc::downgrade(&self.watches) }
     }
 
     /// Asks, for as long as the runtime lives.
-    pub async fn follow(self, client: Client) {
+    pub(crate) async fn follow(self, client: Client) {
         loop {
             if self.watches.lock().expect("no one panics while holding the watches").is_empty() {
                 self.changed.notified().await;

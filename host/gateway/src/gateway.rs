@@ -29,7 +29,7 @@ const RUNTIME_THREADS: usize = 2;
 
 /// Why the gateway did not start, or ended.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("pipeline `{pipeline}` cannot use Kafka")]
     Kafka { pipeline: Arc<str>, source: snowgate_kafka::Error },
     #[error("pipeline `{pipeline}` cannot run its plugins")]
@@ -43,7 +43,7 @@ pub enum Error {
 }
 
 impl Error {
-    pub fn class(&self) -> ErrorClass {
+    pub(crate) fn class(&self) -> ErrorClass {
         match self {
             Error::Kafka { source, .. } => source.class(),
             Error::Plugins { .. } => ErrorClass::Config,
@@ -53,7 +53,7 @@ impl Error {
     }
 
     /// What its reader can do, where there is something.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Error::Kafka { source, .. } => source.hint(),
             Error::Plugins { source, .. } => source.hint(),
@@ -64,7 +64,7 @@ impl Error {
 }
 
 /// Runs until it is told to stop.
-pub fn run(settings: &Settings) -> Result<(), Error> {
+pub(crate) fn run(settings: &Settings) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(RUNTIME_THREADS)
         .thread_name("requests")

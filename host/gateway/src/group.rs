@@ -20,13 +20,13 @@ use snowgate_snowflake::wire::{ChannelName, PipeName};
 use snowgate_snowflake::names;
 use snowgate_snowflake::sql::{self, TableName};
 use snowgate_transform::Plugin;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::budget::Budget;
 use crate::commits::Commits;
 use crate::gateway::Error;
 use crate::memo;
-use crate::partition::{BlockReason, Policy, Remembered};
+use crate::partition::{Policy, Remembered};
 use crate::progress::Progress;
 use crate::requests::Requests;
 use crate::settings::{OnError, OnRegression, OnTombstone, PipelineSettings};
@@ -41,59 +41,59 @@ const REVOKE_SLACK: Duration = Duration::from_secs(2);
 
 /// Where the records of a topic go.
 #[derive(Debug)]
-pub struct Route {
-    pub table: String,
-    pub create_table: Arc<str>,
+pub(crate) struct Route {
+    pub(crate) table: String,
+    pub(crate) create_table: Arc<str>,
     pipe: Arc<PipeName>,
 }
 
 impl Route {
-    pub fn channel(&self, topic_partition: &TopicPartition) -> ChannelName {
+    pub(crate) fn channel(&self, topic_partition: &TopicPartition) -> ChannelName {
         let channel = names::channel_name(&topic_partition.topic, topic_partition.partition);
         ChannelName { pipe: self.pipe.clone(), channel }
     }
 }
 
 /// What the partitions of one pipeline share.
-pub struct Context {
-    pub clock: Clock,
-    pub policy: Policy,
-    pub rows: RowSettings,
-    pub on_error: OnError,
-    pub on_tombstone: OnTombstone,
-    pub budget: Budget,
-    pub requests: Requests,
-    pub commits: Commits,
-    pub progress: Progress,
+pub(crate) struct Context {
+    pub(crate) clock: Clock,
+    pub(crate) policy: Policy,
+    pub(crate) rows: RowSettings,
+    pub(crate) on_error: OnError,
+    pub(crate) on_tombstone: OnTombstone,
+    pub(crate) budget: Budget,
+    pub(crate) requests: Requests,
+    pub(crate) commits: Commits,
+    pub(crate) progress: Progress,
     routes: HashMap<String, Arc<Route>>,
     dead_letters: OnceLock<DeadLetters>,
     consumer: Mutex<Option<Consumer>>,
 }
 
 impl Context {
-    pub fn route(&self, topic: &str) -> Arc<Route> {
+    pub(crate) fn route(&self, topic: &str) -> Arc<Route> {
         self.routes.get(topic).expect("every subscribed topic has a route").clone()
     }
 
-    pub fn dead_letters(&self) -> Option<&DeadLetters> {
+    pub(crate) fn dead_letters(&self) -> Option<&DeadLetters> {
         self.dead_letters.get()
     }
 
     /// Asks for a group commit; during a rebalance the offsets are handed over instead.
-    pub fn commit(&self, offset: GroupOffset) {
+    pub(crate) fn commit(&self, offset: GroupOffset) {
         if let Some(consumer) = &*self.lock_consumer() {
             consumer.commit(vec![offset]);
         }
     }
 
     /// Lets a partition be read again from `from`.
-    pub fn restart(&self, partition: TopicPartition, from: Offset, ready: Box<dyn FnOnce(Result<PartitionQueue, KafkaError>) + Send>) {
+    pub(crate) fn restart(&self, partition: TopicPartition, from: Offset, ready: Box<dyn FnOnce(Result<PartitionQueue, KafkaError>) + Send>) {
         if let Some(consumer) = &*self.lock_consumer() {
             consumer.restart(partition, from, ready);
         }
     }
 
-    pub fn watermarks(&self, partition: &TopicPartition) -> Option<(i64, i64)> {
+    pub(crate) fn watermarks(&self, partition: &TopicPartition) -> Option<(i64, i64)> {
         self.lock_consumer().as_ref()?.watermarks(partition)
     }
 
@@ -103,7 +103,7 @@ impl Context {
 }
 
 /// A running pipeline.
-pub struct Group {
+pub(crate) struct Group {
     name: Arc<str>,
     context: Arc<Context>,
     workers: Vec<Worker>,
@@ -111,15 +111,15 @@ pub struct Group {
 }
 
 /// What the process shares with a pipeline.
-pub struct Shared {
-    pub clock: Clock,
-    pub budget: Budget,
-    pub client: Client,
-    pub runtime: tokio::runtime::Handle,
-    pub database: String,
-    pub schema: String,
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) budget: Budget,
+    pub(crate) client: Client,
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) database: String,
+    pub(crate) schema: String,
     /// Told when a pipeline cannot go on.
-    pub failed: tokio::sync::mpsc::UnboundedSender<Error>,
+    pub(crate) failed: tokio::sync::mpsc::UnboundedSender<Error>,
 }
 
 #[derive(Default)]
@@ -129,7 +129,7 @@ struct Stopping {
 }
 
 impl Group {
-    pub fn start(settings: &PipelineSettings, plugins: &[Arc<Plugin>], shared: &Shared) -> Result<Group, Error> {
+    pub(crate) fn start(settings: &PipelineSettings, plugins: &[Arc<Plugin>], shared: &Shared) -> Result<Group, Error> {
         let commits = Commits::default();
         shared.runtime.spawn(commits.clone().follow(shared.client.clone()));
         let context = Arc::new(Context {
@@ -175,16 +175,16 @@ impl Group {
         Ok(Group { name: settings.name.clone(), context, workers, stopping })
     }
 
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    pub fn progress(&self) -> &Progress {
+    pub(crate) fn progress(&self) -> &Progress {
         &self.context.progress
     }
 
     /// Drains what is in flight, commits, leaves the group, and ends the workers.
-    pub fn stop(self, grace: Duration) {
+    pub(crate) fn stop(self, grace: Duration) {
         self.stopping.grace.set(grace).expect("a pipeline is stopped once");
         self.stopping.asked.store(true, Ordering::SeqCst);
         let consumer = self.context.lock_consumer().take();
@@ -306,12 +306,7 @@ impl Assignments for Member {
     }
 
     fn partition_failed(&self, partition: TopicPartition, error: KafkaError) {
-        error!(topic = %partition.topic, partition = partition.partition, error = %error, "partition stopped");
-        let reason = match error {
-            KafkaError::OffsetOutOfRange { .. } => BlockReason::OffsetOutOfRange,
-            _ => BlockReason::Unreadable,
-        };
-        self.mailbox(&partition).send(Message::ReadFailed { topic_partition: partition.clone(), reason });
+        self.mailbox(&partition).send(Message::ReadFailed { topic_partition: partition.clone(), error });
     }
 
     fn commit_failed(&self, error: KafkaError) {

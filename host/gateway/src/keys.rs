@@ -203,7 +203,7 @@ mod tests {
         names
     }
 
-    fn compare<'p>(keys: &'static [Key], path: &mut Vec<&'p str>) {
+    fn compare(keys: &'static [Key], path: &mut Vec<&'static str>) {
         let message = error_with(path, "no_such_key", true.into());
         assert_eq!(expected_names(&message), sorted(keys.iter().map(|key| key.name)), "keys of {path:?}");
         for key in keys {

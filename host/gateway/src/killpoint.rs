@@ -6,11 +6,11 @@
 /// Passes the point `name`.
 #[cfg(not(feature = "kill-points"))]
 #[inline(always)]
-pub fn kill_point(_name: &str) {}
+pub(crate) fn kill_point(_name: &str) {}
 
 /// Passes the point `name`, or dies there.
 #[cfg(feature = "kill-points")]
-pub fn kill_point(name: &str) {
+pub(crate) fn kill_point(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 

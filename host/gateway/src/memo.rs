@@ -5,11 +5,11 @@ use snowgate_record::Offset;
 
 /// Kafka keeps this text with the group offset and gives it back at the next assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Memo<'a> {
+pub(crate) struct Memo<'a> {
     /// The channel's committed offset at that moment.
-    pub committed_offset: Option<Offset>,
-    pub channel: &'a str,
-    pub table: &'a str,
+    pub(crate) committed_offset: Option<Offset>,
+    pub(crate) channel: &'a str,
+    pub(crate) table: &'a str,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -23,7 +23,7 @@ struct Written<'a> {
 }
 
 impl Memo<'_> {
-    pub fn to_text(self) -> String {
+    pub(crate) fn to_text(self) -> String {
         let written = Written {
             token: self.committed_offset.map(Offset::get),
             channel: self.channel.into(),
@@ -35,7 +35,7 @@ impl Memo<'_> {
 
 /// The committed offset in a text of [`Memo::to_text`], where it speaks of the same channel and table. Other programs' texts
 /// say nothing to us.
-pub fn committed_offset(text: &str, channel: &str, table: &str) -> Option<Offset> {
+pub(crate) fn committed_offset(text: &str, channel: &str, table: &str) -> Option<Offset> {
     let written: Written<'_> = serde_json::from_str(text).ok()?;
     (written.channel == channel && written.table == table).then_some(written.token).flatten().and_then(Offset::new)
 }

@@ -31,7 +31,7 @@ const BATCH_RECORDS: usize = 1_000;
 const REWIND_INTERVAL: Millis = 1_000;
 
 /// One partition at work.
-pub struct Pipeline {
+pub(crate) struct Pipeline {
     context: Arc<Context>,
     reply: ReplyTo,
     route: Arc<Route>,
@@ -60,18 +60,8 @@ struct Sealed {
     request_id: Uuid,
 }
 
-/// What became of a record that cannot be loaded.
-enum SetAside {
-    DeadLetter,
-    Dropped,
-    /// Not now: the dead letter producer is full.
-    Later,
-    Blocked,
-    Refused,
-}
-
 impl Pipeline {
-    pub fn new(context: Arc<Context>, reply: ReplyTo, mut queue: PartitionQueue) -> Pipeline {
+    pub(crate) fn new(context: Arc<Context>, reply: ReplyTo, mut queue: PartitionQueue) -> Pipeline {
         let topic_partition = &reply.topic_partition;
         let route = context.route(&topic_partition.topic);
         let mailbox = reply.mailbox.clone();
@@ -102,27 +92,27 @@ impl Pipeline {
         &self.reply.topic_partition
     }
 
-    pub fn epoch(&self) -> Epoch {
+    pub(crate) fn epoch(&self) -> Epoch {
         self.reply.epoch
     }
 
-    pub fn due_at(&self) -> Option<Millis> {
+    pub(crate) fn due_at(&self) -> Option<Millis> {
         self.machine.due_at().into_iter().chain(self.rewind_again.map(|(at, _)| at)).min()
     }
 
     /// Whether the partition was let go.
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.finished
     }
 
     /// The partition is ours; `start` waits to hear where it begins.
-    pub fn start(&mut self, remembered: Remembered, start: Sender<StartReply>, tools: &mut Tools) {
+    pub(crate) fn start(&mut self, remembered: Remembered, start: Sender<StartReply>, tools: &mut Tools) {
         self.start = Some(start);
         kill_point("assigned");
         self.on(Event::Assigned(remembered), tools);
     }
 
-    pub fn revoke(&mut self, deadline: Millis, done: Sender<Option<GroupOffset>>, tools: &mut Tools) {
+    pub(crate) fn revoke(&mut self, deadline: Millis, done: Sender<Option<GroupOffset>>, tools: &mut Tools) {
         self.drained = Some(done);
         self.unfinished = None;
         kill_point("revoked");
@@ -130,7 +120,7 @@ impl Pipeline {
     }
 
     /// Takes one batch, if there is one and room for it, as far as the open body.
-    pub fn read(&mut self, tools: &mut Tools) -> Turn {
+    pub(crate) fn read(&mut self, tools: &mut Tools) -> Turn {
         if self.finished || !self.machine.wants_records() {
             return Turn::Idle;
         }
@@ -160,7 +150,8 @@ impl Pipeline {
         let queue = self.queue.as_mut()?;
         let mut work = tools.take_work(&self.reply.topic_partition);
         if let Err(error) = queue.take(&mut work.batch, BATCH_RECORDS) {
-            self.read_failed(&error, tools);
+            // The consumer's thread tells the same, and what to do about it.
+            debug!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "queue stopped");
         }
         if work.batch.is_empty() || !self.machine.wants_records() {
             tools.give_back(work);
@@ -180,13 +171,19 @@ impl Pipeline {
         Some(work)
     }
 
-    fn read_failed(&mut self, error: &KafkaError, tools: &mut Tools) {
-        if error.class() == ErrorClass::Transient {
-            debug!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "read failed");
-            return;
+    /// Kafka stopped this partition: read it again where that may help, and stop where it may not.
+    pub(crate) fn read_failed(&mut self, error: &KafkaError, tools: &mut Tools) {
+        let (topic, partition) = (&self.reply.topic_partition.topic, self.reply.topic_partition.partition);
+        match self.machine.resume_after() {
+            Some(last) if error.class() == ErrorClass::Transient => {
+                warn!(%topic, partition, error = %error, "partition stopped, reading it again");
+                self.rewind_again = Some((self.context.clock.now() + REWIND_INTERVAL, last.next()));
+            }
+            _ => {
+                error!(%topic, partition, error = %error, "partition cannot be read");
+                self.on(Event::ReadFailed(block_reason(error)), tools);
+            }
         }
-        error!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "partition cannot be read");
-        self.on(Event::ReadFailed(block_reason(error)), tools);
     }
 
     /// Once, when the first records are there and librdkafka therefore knows where the log ends.
@@ -313,7 +310,11 @@ impl Pipeline {
                 };
             }
             let emit_index = (rows > 1).then_some(emit_index as u32);
-            if let Err(error) = self.rows.write(record, emit_index, self.body.buffer()) {
+            let written = match record.value() {
+                Some(_) => self.rows.write(record, emit_index, self.body.buffer()),
+                None => self.rows.write_tombstone(record, self.body.buffer()),
+            };
+            if let Err(error) = written {
                 self.body.abandon_record();
                 return self.set_aside(original(), error.reason(), &error.to_string(), None);
             }
@@ -353,7 +354,7 @@ impl Pipeline {
         }
     }
 
-    pub fn dead_letter_answered(&mut self, receipt: DeadLetterReceipt, tools: &mut Tools) {
+    pub(crate) fn dead_letter_answered(&mut self, receipt: DeadLetterReceipt, tools: &mut Tools) {
         match receipt.result {
             Ok(()) => {
                 kill_point("dead_letter_delivered");
@@ -367,7 +368,7 @@ impl Pipeline {
     }
 
     /// The partition's own due time has come.
-    pub fn tick(&mut self, tools: &mut Tools) {
+    pub(crate) fn tick(&mut self, tools: &mut Tools) {
         if let Some((at, from)) = self.rewind_again
             && at <= self.context.clock.now()
         {
@@ -376,7 +377,7 @@ impl Pipeline {
         self.on(Event::Tick, tools);
     }
 
-    pub fn rewound(&mut self, from: Offset, queue: Result<PartitionQueue, KafkaError>, tools: &mut Tools) {
+    pub(crate) fn rewound(&mut self, from: Offset, queue: Result<PartitionQueue, KafkaError>, tools: &mut Tools) {
         match queue {
             Ok(mut queue) => {
                 let mailbox = self.reply.mailbox.clone();
@@ -393,7 +394,7 @@ impl Pipeline {
     }
 
     /// Takes one event and carries out what follows from it.
-    pub fn on(&mut self, event: PartitionEvent, tools: &mut Tools) {
+    pub(crate) fn on(&mut self, event: PartitionEvent, tools: &mut Tools) {
         if self.finished {
             return;
         }

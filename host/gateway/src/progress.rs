@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use snowgate_record::RecordBatch;
 
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     records: AtomicU64,
     bytes: AtomicU64,
     rows: AtomicU64,
@@ -15,31 +15,26 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn consumed(&self, batch: &RecordBatch) {
+    pub(crate) fn consumed(&self, batch: &RecordBatch) {
         self.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
         self.bytes.fetch_add(batch.bytes() as u64, Ordering::Relaxed);
     }
 
-    pub fn committed(&self, rows: u64) {
+    pub(crate) fn committed(&self, rows: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 
-    pub fn dropped(&self, records: u64) {
+    pub(crate) fn dropped(&self, records: u64) {
         self.dropped.fetch_add(records, Ordering::Relaxed);
     }
 
-    pub fn dead_letter(&self) {
+    pub(crate) fn dead_letter(&self) {
         self.dead_letters.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records consumed so far: whether anything moves.
-    pub fn records(&self) -> u64 {
+    pub(crate) fn records(&self) -> u64 {
         self.records.load(Ordering::Relaxed)
-    }
-
-    /// Rows committed so far.
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
     }
 }
 

@@ -17,22 +17,22 @@ use crate::partition::{AppendOutcome, BodyId, Event, Millis, OpenOutcome, Sessio
 use crate::worker::ReplyTo;
 
 /// The events of a partition whose continuation tokens are Snowflake's.
-pub type PartitionEvent = Event<ContinuationToken>;
+pub(crate) type PartitionEvent = Event<ContinuationToken>;
 
 /// Sends requests for the partitions of one pipeline.
 #[derive(Clone)]
-pub struct Requests {
+pub(crate) struct Requests {
     client: Client,
     runtime: tokio::runtime::Handle,
 }
 
 impl Requests {
-    pub fn new(client: Client, runtime: tokio::runtime::Handle) -> Requests {
+    pub(crate) fn new(client: Client, runtime: tokio::runtime::Handle) -> Requests {
         Requests { client, runtime }
     }
 
     /// Opens `channel`; where its table is gone, `create_table` is tried once before giving up.
-    pub fn open(&self, channel: ChannelName, create_table: Arc<str>, session: Session, force: bool, reply: ReplyTo) {
+    pub(crate) fn open(&self, channel: ChannelName, create_table: Arc<str>, session: Session, force: bool, reply: ReplyTo) {
         let client = self.client.clone();
         self.runtime.spawn(async move {
             kill_point("open_sent");
@@ -48,7 +48,7 @@ impl Requests {
         });
     }
 
-    pub fn append(&self, append: Append, session: Session, body: BodyId, reply: ReplyTo) {
+    pub(crate) fn append(&self, append: Append, session: Session, body: BodyId, reply: ReplyTo) {
         let client = self.client.clone();
         self.runtime.spawn(async move {
             kill_point("append_sent");

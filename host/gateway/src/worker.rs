@@ -17,7 +17,7 @@ use snowgate_transform::{Chain, Plugin, Transformed};
 use tracing::error;
 
 use crate::group::Context;
-use crate::partition::{BlockReason, Event, Millis, Remembered};
+use crate::partition::{Event, Millis, Remembered};
 use crate::pipeline::Pipeline;
 use crate::requests::PartitionEvent;
 
@@ -27,24 +27,24 @@ const IDLE: Duration = Duration::from_secs(60);
 const STARVED: Duration = Duration::from_millis(5);
 
 /// Counts a partition's assignments to this process: what belongs to an earlier one is ignored.
-pub type Epoch = u64;
+pub(crate) type Epoch = u64;
 
 /// Milliseconds since the process began, for the sans-I/O core.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock(Instant);
+pub(crate) struct Clock(Instant);
 
 impl Clock {
-    pub fn start() -> Clock {
+    pub(crate) fn start() -> Clock {
         Clock(Instant::now())
     }
 
-    pub fn now(self) -> Millis {
+    pub(crate) fn now(self) -> Millis {
         u64::try_from(self.0.elapsed().as_millis()).unwrap_or(Millis::MAX)
     }
 }
 
 /// What a worker can be told.
-pub enum Message {
+pub(crate) enum Message {
     Assigned { topic_partition: TopicPartition, queue: PartitionQueue, remembered: Remembered, start: Sender<StartReply> },
     /// The group waits no longer: the partition starts without us knowing where.
     StartedBlind(TopicPartition),
@@ -55,29 +55,29 @@ pub enum Message {
     /// The partition is read again, from its new queue.
     Rewound { topic_partition: TopicPartition, epoch: Epoch, from: Offset, queue: Result<PartitionQueue, KafkaError> },
     DeadLetterAnswered(DeadLetterReceipt),
-    ReadFailed { topic_partition: TopicPartition, reason: BlockReason },
+    ReadFailed { topic_partition: TopicPartition, error: KafkaError },
     Stop,
 }
 
 /// Where a partition starts; `None` leaves it to the configuration.
-pub type StartReply = (TopicPartition, Option<StartAt>);
+pub(crate) type StartReply = (TopicPartition, Option<StartAt>);
 
 /// Sends messages to a worker and wakes it.
 #[derive(Clone)]
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     sender: Sender<Message>,
     thread: Arc<OnceLock<Thread>>,
 }
 
 impl Mailbox {
     /// A message to a worker that has ended is of no use to anybody.
-    pub fn send(&self, message: Message) {
+    pub(crate) fn send(&self, message: Message) {
         if self.sender.send(message).is_ok() {
             self.wake();
         }
     }
 
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
@@ -86,28 +86,28 @@ impl Mailbox {
 
 /// Where the answer to a partition's request goes.
 #[derive(Clone)]
-pub struct ReplyTo {
-    pub mailbox: Mailbox,
-    pub topic_partition: TopicPartition,
-    pub epoch: Epoch,
+pub(crate) struct ReplyTo {
+    pub(crate) mailbox: Mailbox,
+    pub(crate) topic_partition: TopicPartition,
+    pub(crate) epoch: Epoch,
 }
 
 impl ReplyTo {
-    pub fn send(self, event: PartitionEvent) {
+    pub(crate) fn send(self, event: PartitionEvent) {
         let ReplyTo { mailbox, topic_partition, epoch } = self;
         mailbox.send(Message::Happened { topic_partition, epoch, event });
     }
 }
 
 /// A running worker.
-pub struct Worker {
-    pub mailbox: Mailbox,
+pub(crate) struct Worker {
+    pub(crate) mailbox: Mailbox,
     thread: JoinHandle<()>,
 }
 
 impl Worker {
     /// Starts a worker; its plugins get instances of their own.
-    pub fn start(
+    pub(crate) fn start(
         name: String,
         context: Arc<Context>,
         plugins: &[Arc<Plugin>],
@@ -126,7 +126,7 @@ impl Worker {
     }
 
     /// Ends the worker and waits for it. Partitions that are still there are let go as they are.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.mailbox.send(Message::Stop);
         if self.thread.join().is_err() {
             error!("a worker panicked");
@@ -135,23 +135,23 @@ impl Worker {
 }
 
 /// A batch on its way through a partition, with what the plugins made of it.
-pub struct Work {
-    pub batch: RecordBatch,
-    pub transformed: Transformed,
-    pub next_record: usize,
-    pub next_rejected: usize,
+pub(crate) struct Work {
+    pub(crate) batch: RecordBatch,
+    pub(crate) transformed: Transformed,
+    pub(crate) next_record: usize,
+    pub(crate) next_rejected: usize,
 }
 
 /// What a worker lends to the partition whose turn it is.
-pub struct Tools {
-    pub chain: Chain,
-    pub compressor: Compressor,
+pub(crate) struct Tools {
+    pub(crate) chain: Chain,
+    pub(crate) compressor: Compressor,
     spare: Vec<Work>,
 }
 
 impl Tools {
     /// An empty batch for `topic_partition`, with buffers from earlier ones.
-    pub fn take_work(&mut self, topic_partition: &TopicPartition) -> Work {
+    pub(crate) fn take_work(&mut self, topic_partition: &TopicPartition) -> Work {
         let mut work = self.spare.pop().unwrap_or_else(|| Work {
             batch: RecordBatch::new(topic_partition.clone()),
             transformed: Transformed::new(),
@@ -164,7 +164,7 @@ impl Tools {
         work
     }
 
-    pub fn give_back(&mut self, work: Work) {
+    pub(crate) fn give_back(&mut self, work: Work) {
         // One is in use at a time; the others are those that partitions kept because they were full.
         if self.spare.len() < 2 {
             self.spare.push(work);
@@ -174,7 +174,7 @@ impl Tools {
 
 /// What came of a partition's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub(crate) enum Turn {
     /// There may be more at once.
     Worked,
     /// Nothing to read; its queue will wake us.
@@ -250,8 +250,8 @@ impl Owner {
                     }
                 });
             }
-            Message::ReadFailed { topic_partition, reason } => {
-                self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::ReadFailed(reason), tools));
+            Message::ReadFailed { topic_partition, error } => {
+                self.with(&topic_partition, |pipeline, tools| pipeline.read_failed(&error, tools));
             }
         }
     }

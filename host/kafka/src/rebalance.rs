@@ -146,7 +146,7 @@ impl Rebalance {
         for mut entry in list.elements() {
             let partition = TopicPartition::new(entry.topic(), entry.partition());
             let start = starts.get(&partition).copied().unwrap_or(self.default_start());
-            info!(topic = %partition.topic, partition = partition.partition, start = ?start, "partition assigned");
+            debug!(topic = %partition.topic, partition = partition.partition, start = ?start, "partition assigned");
             entry.set_offset(start.into()).expect("a start is an offset or an end of the log");
         }
         Ok(())
@@ -220,7 +220,7 @@ impl Rebalance {
         // What librdkafka had fetched would stay in memory for as long as the client lives.
         queues.iter().for_each(Queue::purge);
         for partition in &partitions {
-            info!(topic = %partition.topic, partition = partition.partition, lost, "partition revoked");
+            debug!(topic = %partition.topic, partition = partition.partition, lost, "partition revoked");
         }
     }
 

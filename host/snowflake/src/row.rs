@@ -140,6 +140,16 @@ impl RowWriter {
     #[inline]
     pub fn write(&mut self, record: Record<'_>, emit_index: Option<u32>, out: &mut Vec<u8>) -> Result<(), RowError> {
         let value = record.value().ok_or(RowError::Tombstone)?;
+        self.write_value(record, value, emit_index, out)
+    }
+
+    /// Appends a row for a record without a value: its metadata, and no content.
+    pub fn write_tombstone(&mut self, record: Record<'_>, out: &mut Vec<u8>) -> Result<(), RowError> {
+        self.write_value(record, b"{}", None, out)
+    }
+
+    #[inline]
+    fn write_value(&mut self, record: Record<'_>, value: &[u8], emit_index: Option<u32>, out: &mut Vec<u8>) -> Result<(), RowError> {
         let document = self.validator.validate(value)?;
         if self.settings.mode == RowMode::Columns {
             if document.kind != Kind::Object {

@@ -5,8 +5,10 @@
 //!
 //! Prices and volumes arrive as decimal text and leave as JSON numbers of exactly the same digits: they are copied, never parsed into a float.
 
+use std::ops::Range;
+
 use serde::Deserialize;
-use snowgate_plugin::json::{Scanner, is_integer, is_number};
+use snowgate_plugin::json::{Scanner, append};
 use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
 
 /// The plugin's options.
@@ -34,23 +36,39 @@ enum Kind {
 
 use Kind::{Boolean, Decimal, Integer, Text};
 
+/// What goes before a value, with room behind it so that a copy has a length known to the compiler.
+struct Before {
+    text: [u8; 32],
+    length: usize,
+}
+
+const fn before(text: &str) -> Before {
+    let mut padded = [b' '; 32];
+    let mut index = 0;
+    while index < text.len() {
+        padded[index] = text.as_bytes()[index];
+        index += 1;
+    }
+    Before { text: padded, length: text.len() }
+}
+
 /// The fields of `k` in the order of their columns: Binance's one-letter name, what goes before the value, how it is written.
-const COLUMNS: [(u8, &str, Kind); 15] = [
-    (b'i', r#","interval":"#, Text),
-    (b't', r#","open_time":"#, Integer),
-    (b'T', r#","close_time":"#, Integer),
-    (b'f', r#","first_trade_id":"#, Integer),
-    (b'L', r#","last_trade_id":"#, Integer),
-    (b'o', r#","open_price":"#, Decimal),
-    (b'c', r#","close_price":"#, Decimal),
-    (b'h', r#","high_price":"#, Decimal),
-    (b'l', r#","low_price":"#, Decimal),
-    (b'v', r#","base_volume":"#, Decimal),
-    (b'n', r#","trade_count":"#, Integer),
-    (b'x', r#","is_closed":"#, Boolean),
-    (b'q', r#","quote_volume":"#, Decimal),
-    (b'V', r#","taker_buy_base_volume":"#, Decimal),
-    (b'Q', r#","taker_buy_quote_volume":"#, Decimal),
+static COLUMNS: [(u8, Before, Kind); 15] = [
+    (b'i', before(r#","interval":"#), Text),
+    (b't', before(r#","open_time":"#), Integer),
+    (b'T', before(r#","close_time":"#), Integer),
+    (b'f', before(r#","first_trade_id":"#), Integer),
+    (b'L', before(r#","last_trade_id":"#), Integer),
+    (b'o', before(r#","open_price":"#), Decimal),
+    (b'c', before(r#","close_price":"#), Decimal),
+    (b'h', before(r#","high_price":"#), Decimal),
+    (b'l', before(r#","low_price":"#), Decimal),
+    (b'v', before(r#","base_volume":"#), Decimal),
+    (b'n', before(r#","trade_count":"#), Integer),
+    (b'x', before(r#","is_closed":"#), Boolean),
+    (b'q', before(r#","quote_volume":"#), Decimal),
+    (b'V', before(r#","taker_buy_base_volume":"#), Decimal),
+    (b'Q', before(r#","taker_buy_quote_volume":"#), Decimal),
 ];
 
 /// Where `x` stands among the columns.
@@ -69,16 +87,17 @@ const COLUMN_OF: [u8; 256] = {
     columns
 };
 
-/// What was found in a record, as written.
+/// What was found in a record: where it is written.
 #[derive(Default)]
 struct Found<'a> {
-    stream: Option<&'a [u8]>,
+    stream: Option<Range<usize>>,
     event: Option<&'a [u8]>,
-    event_time: Option<&'a [u8]>,
-    symbol: Option<&'a [u8]>,
+    event_time: Option<Range<usize>>,
+    symbol: Option<Range<usize>>,
     /// Whether there was a `k`.
     kline: bool,
-    columns: [&'a [u8]; COLUMNS.len()],
+    /// Empty where a field is missing.
+    columns: [Range<usize>; COLUMNS.len()],
     flat: FlatRow<'a>,
 }
 
@@ -111,7 +130,7 @@ impl Transform for KlineFlatten {
         event(&mut scan, &mut found, true)?;
         scan.end()?;
         if found.kline {
-            self.flatten(&found, emit)
+            self.flatten(value, &found, emit)
         } else if found.flat.symbol && found.flat.open_time {
             let open = found.flat.is_closed == Some(b"false");
             Ok(if self.config.closed_only && open { Verdict::Drop } else { Verdict::Keep })
@@ -122,30 +141,32 @@ impl Transform for KlineFlatten {
 }
 
 impl KlineFlatten {
-    fn flatten(&self, found: &Found<'_>, emit: &mut Emit<'_>) -> Result<Verdict, Reject> {
+    fn flatten(&self, value: &[u8], found: &Found<'_>, emit: &mut Emit<'_>) -> Result<Verdict, Reject> {
         if found.event != Some(b"\"kline\"") {
             return Err("`e` is not `kline`, so the event is another kind".into());
         }
-        let event_time = found.event_time.ok_or("the event has no `E`, its time")?;
-        let symbol = found.symbol.ok_or("the event has no `s`, its symbol")?;
-        if let Some(missing) = found.columns.iter().position(|text| text.is_empty()) {
+        let event_time = found.event_time.clone().ok_or("the event has no `E`, its time")?;
+        let symbol = found.symbol.clone().ok_or("the event has no `s`, its symbol")?;
+        if let Some(missing) = found.columns.iter().position(Range::is_empty) {
             return Err(format!("the kline has no `{}`", COLUMNS[missing].0 as char).into());
         }
-        if self.config.closed_only && found.columns[IS_CLOSED] == b"false" {
+        if self.config.closed_only && value[found.columns[IS_CLOSED].clone()] == *b"false" {
             return Ok(Verdict::Drop);
         }
         emit.write(|out| {
             out.extend_from_slice(br#"{"event_time":"#);
-            out.extend_from_slice(event_time);
+            append(out, value, event_time);
             out.extend_from_slice(br#","symbol":"#);
-            out.extend_from_slice(symbol);
-            for ((_, before, _), text) in COLUMNS.iter().zip(found.columns) {
-                out.extend_from_slice(before.as_bytes());
-                out.extend_from_slice(text);
+            append(out, value, symbol);
+            for ((_, before, _), range) in COLUMNS.iter().zip(&found.columns) {
+                let end = out.len() + before.length;
+                out.extend_from_slice(&before.text);
+                out.truncate(end);
+                append(out, value, range.clone());
             }
-            if let Some(stream) = found.stream {
+            if let Some(stream) = &found.stream {
                 out.extend_from_slice(br#","stream":"#);
-                out.extend_from_slice(stream);
+                append(out, value, stream.clone());
             }
             out.push(b'}');
         });
@@ -159,11 +180,11 @@ fn event<'a>(scan: &mut Scanner<'a>, found: &mut Found<'a>, outer: bool) -> Resu
     while let Some(key) = scan.key()? {
         match &*key {
             b"e" => found.event = Some(scan.raw()?),
-            b"E" => found.event_time = Some(field(scan, "E", Integer)?),
-            b"s" => found.symbol = Some(field(scan, "s", Text)?),
+            b"E" => found.event_time = Some(field(scan, b'E', Integer)?),
+            b"s" => found.symbol = Some(field(scan, b's', Text)?),
             b"k" if scan.peek() == Some(b'{') => kline(scan, found)?,
             b"data" if outer && scan.peek() == Some(b'{') => event(scan, found, false)?,
-            b"stream" if outer && scan.peek() == Some(b'"') => found.stream = Some(scan.raw()?),
+            b"stream" if outer && scan.peek() == Some(b'"') => found.stream = Some(scan.raw_range()?),
             b"is_closed" if outer => found.flat.is_closed = Some(scan.raw()?),
             other => {
                 found.flat.symbol |= other == b"symbol";
@@ -181,10 +202,10 @@ fn kline<'a>(scan: &mut Scanner<'a>, found: &mut Found<'a>) -> Result<(), Reject
     while let Some(key) = scan.key()? {
         let column = if let [name] = *key { COLUMN_OF[name as usize] } else { NO_COLUMN };
         if column != NO_COLUMN {
-            let (name, _, kind) = COLUMNS[column as usize];
-            found.columns[column as usize] = field(scan, char::from(name).encode_utf8(&mut [0; 4]), kind)?;
+            let (name, _, kind) = &COLUMNS[column as usize];
+            found.columns[column as usize] = field(scan, *name, *kind)?;
         } else if *key == *b"s" && found.symbol.is_none() {
-            found.symbol = Some(field(scan, "s", Text)?);
+            found.symbol = Some(field(scan, b's', Text)?);
         } else {
             scan.skip()?;
         }
@@ -192,23 +213,17 @@ fn kline<'a>(scan: &mut Scanner<'a>, found: &mut Found<'a>) -> Result<(), Reject
     Ok(())
 }
 
-/// The value that stands next, as it goes into the row.
+/// Where the value that stands next is written, as it goes into the row.
 #[inline]
-fn field<'a>(scan: &mut Scanner<'a>, name: &str, kind: Kind) -> Result<&'a [u8], Reject> {
-    let raw = scan.raw()?;
-    let (fits, wanted) = match kind {
-        Text => (raw.first() == Some(&b'"'), "text"),
-        Integer => (is_integer(raw), "a whole number"),
-        Boolean => (raw == b"true" || raw == b"false", "true or false"),
-        Decimal => {
-            let digits = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(raw);
-            if is_number(digits) {
-                return Ok(digits);
-            }
-            (false, "a decimal number")
-        }
+fn field(scan: &mut Scanner<'_>, name: u8, kind: Kind) -> Result<Range<usize>, Reject> {
+    let (found, wanted) = match kind {
+        Text if scan.peek() == Some(b'"') => (Some(scan.raw_range()?), "text"),
+        Text => (None, "text"),
+        Integer => (scan.integer(), "a whole number"),
+        Decimal => (scan.decimal(), "a decimal number"),
+        Boolean => (scan.boolean(), "true or false"),
     };
-    if fits { Ok(raw) } else { Err(format!("`{name}` is not {wanted}").into()) }
+    found.ok_or_else(|| format!("`{}` is not {wanted}", char::from(name)).into())
 }
 
 snowgate_plugin::export!(KlineFlatten);

@@ -19,6 +19,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::Reject;
 
@@ -99,6 +100,14 @@ impl<'a> Scanner<'a> {
     pub fn string(&mut self) -> Result<Cow<'a, [u8]>, Malformed> {
         self.expect(b'"')?;
         let start = self.at;
+        // Names of one letter are what market data mostly has.
+        if let Some(&[letter, b'"']) = self.text.get(start..start + 2)
+            && letter != b'"'
+            && letter != b'\\'
+        {
+            self.at += 2;
+            return Ok(Cow::Borrowed(&self.text[start..=start]));
+        }
         if self.skip_string()? {
             return unescape(&self.text[start - 1..self.at]).ok_or(Malformed { at: start });
         }
@@ -108,10 +117,60 @@ impl<'a> Scanner<'a> {
     /// The value that stands next as it is written, quotes and all.
     #[inline]
     pub fn raw(&mut self) -> Result<&'a [u8], Malformed> {
+        self.raw_range().map(|range| &self.text[range])
+    }
+
+    /// Where the value that stands next is written, quotes and all.
+    #[inline]
+    pub fn raw_range(&mut self) -> Result<Range<usize>, Malformed> {
         self.peek();
         let start = self.at;
         self.skip()?;
-        Ok(&self.text[start..self.at])
+        Ok(start..self.at)
+    }
+
+    /// Where the whole number that stands next is written; `None` when another value does, which then still stands next.
+    #[inline]
+    pub fn integer(&mut self) -> Option<Range<usize>> {
+        self.peek();
+        let start = self.at;
+        let end = integer_end(self.text, start)?;
+        if let Some(b'.' | b'e' | b'E') = self.text.get(end) {
+            return None;
+        }
+        self.at = end;
+        Some(start..end)
+    }
+
+    /// Where the digits of the decimal number that stands next are written, whether it is a number or text; `None` when another value
+    /// stands next, which then still does.
+    #[inline]
+    pub fn decimal(&mut self) -> Option<Range<usize>> {
+        let quotes = usize::from(self.peek() == Some(b'"'));
+        let start = self.at + quotes;
+        let end = number_end(self.text, start)?;
+        if quotes == 1 && self.text.get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + quotes;
+        Some(start..end)
+    }
+
+    /// Where the `true` or `false` that stands next is written; `None` when another value does, which then still stands next.
+    #[inline]
+    pub fn boolean(&mut self) -> Option<Range<usize>> {
+        self.peek();
+        let rest = &self.text[self.at..];
+        let length = if rest.starts_with(b"true") {
+            4
+        } else if rest.starts_with(b"false") {
+            5
+        } else {
+            return None;
+        };
+        let start = self.at;
+        self.at += length;
+        Some(start..self.at)
     }
 
     /// Passes over the value that stands next.
@@ -125,6 +184,7 @@ impl<'a> Scanner<'a> {
             }
             Some(b'{' | b'[') => self.skip_nested(),
             Some(b'-' | b'0'..=b'9' | b'a'..=b'z') => {
+                self.at = digits_end(self.text, self.at);
                 while let Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E') = self.text.get(self.at) {
                     self.at += 1;
                 }
@@ -214,11 +274,12 @@ impl<'a> Scanner<'a> {
     }
 }
 
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+
 /// The high bit of the first byte of `word` that equals `byte`, and perhaps of later ones: good for finding the first.
 #[inline]
 fn bytes_equal(word: u64, byte: u8) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
     let zeros = word ^ (ONES * u64::from(byte));
     zeros.wrapping_sub(ONES) & !zeros & HIGHS
 }
@@ -229,20 +290,20 @@ fn unescape(quoted: &[u8]) -> Option<Cow<'static, [u8]>> {
     Some(Cow::Owned(text.into_bytes()))
 }
 
-/// Whether `text` is a whole number as JSON writes them.
-#[inline]
-pub fn is_integer(text: &[u8]) -> bool {
-    matches!(integer_end(text), Some(end) if end == text.len())
-}
-
 /// Whether `text` is a number as JSON writes them, so that it may stand in JSON without quotes.
 #[inline]
 pub fn is_number(text: &[u8]) -> bool {
-    let Some(mut at) = integer_end(text) else { return false };
+    number_end(text, 0) == Some(text.len())
+}
+
+/// Where the number that begins at `from` ends, as far as it is one.
+#[inline]
+fn number_end(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = integer_end(text, from)?;
     if text.get(at) == Some(&b'.') {
         let end = digits_end(text, at + 1);
         if end == at + 1 {
-            return false;
+            return None;
         }
         at = end;
     }
@@ -251,16 +312,16 @@ pub fn is_number(text: &[u8]) -> bool {
         at += usize::from(matches!(text.get(at), Some(b'+' | b'-')));
         let end = digits_end(text, at);
         if end == at {
-            return false;
+            return None;
         }
         at = end;
     }
-    at == text.len()
+    Some(at)
 }
 
 #[inline]
-fn integer_end(text: &[u8]) -> Option<usize> {
-    let start = usize::from(text.first() == Some(&b'-'));
+fn integer_end(text: &[u8], from: usize) -> Option<usize> {
+    let start = from + usize::from(text.get(from) == Some(&b'-'));
     let end = digits_end(text, start);
     match end - start {
         0 => None,
@@ -270,13 +331,47 @@ fn integer_end(text: &[u8]) -> Option<usize> {
     }
 }
 
+/// The end of the digits that begin at `from`, eight at a step.
 #[inline]
 fn digits_end(text: &[u8], from: usize) -> usize {
     let mut at = from;
+    while let Some(chunk) = text.get(at..at + 8) {
+        let word = u64::from_le_bytes(chunk.try_into().expect("the chunk has eight bytes"));
+        let others = not_digits(word);
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
     while text.get(at).is_some_and(u8::is_ascii_digit) {
         at += 1;
     }
     at
+}
+
+/// The high bit of the first byte of `word` that is no digit, and perhaps of later ones.
+#[inline]
+fn not_digits(word: u64) -> u64 {
+    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+    const TO_HIGH_BIT: u64 = u64::from_le_bytes([0x80 - 10; 8]);
+    // A digit becomes 0 to 9, and anything else 10 or more. Only bytes of 138 or more carry into the next one, which stands behind them.
+    let values = word ^ ZEROS;
+    (values.wrapping_add(TO_HIGH_BIT) | values) & HIGHS
+}
+
+/// Appends `text[range]` to `out`. Much faster than `extend_from_slice` for the short texts of market data, because a copy of a length that
+/// the compiler knows needs no call out of the plugin.
+#[inline]
+pub fn append(out: &mut Vec<u8>, text: &[u8], range: Range<usize>) {
+    const BLOCK: usize = 16;
+    match text.get(range.start..range.start + BLOCK) {
+        Some(block) if range.len() <= BLOCK => {
+            let end = out.len() + range.len();
+            out.extend_from_slice(<&[u8; BLOCK]>::try_from(block).expect("the block has its length"));
+            out.truncate(end);
+        }
+        _ => out.extend_from_slice(&text[range]),
+    }
 }
 
 #[cfg(test)]
@@ -339,7 +434,40 @@ mod tests {
         for bad in ["", "-", "01", ".5", "5.", "1e", "+1", "NaN", "1 ", "0x1", "1.2.3", "--1"] {
             assert!(!is_number(bad.as_bytes()), "{bad}");
         }
-        assert!(is_integer(b"-42") && !is_integer(b"4.0") && !is_integer(b"042"));
+        for (text, integer, decimal) in [
+            ("-42,", true, true),
+            ("4.0", false, true),
+            ("042", false, false),
+            ("\"1.50\"", false, true),
+            ("\"1.50", false, false),
+            ("\"1.5x\"", false, false),
+            ("1e5", false, true),
+        ] {
+            assert_eq!(Scanner::new(text.as_bytes()).integer().is_some(), integer, "{text}");
+            let mut scan = Scanner::new(text.as_bytes());
+            assert_eq!(scan.decimal().is_some(), decimal, "{text}");
+            assert_eq!(scan.at > 0, decimal, "{text}");
+        }
+        let digits = "0123456789".repeat(3);
+        for (length, next) in (0..30).flat_map(|length| (0..=255u8).map(move |next| (length, next))) {
+            let mut text = digits.as_bytes()[..length].to_vec();
+            text.push(next);
+            text.extend_from_slice(b"99999999");
+            let expected = if next.is_ascii_digit() { text.len() } else { length };
+            assert_eq!(digits_end(&text, 0), expected, "{length} {next}");
+        }
+    }
+
+    #[test]
+    fn appending_copies_exactly_the_range() {
+        let text: Vec<u8> = (0..40).collect();
+        for start in 0..40 {
+            for end in start..40 {
+                let mut out = vec![7];
+                append(&mut out, &text, start..end);
+                assert_eq!(out[1..], text[start..end]);
+            }
+        }
     }
 
     #[test]

@@ -85,3 +85,21 @@ fn two_pipelines_load_their_topics_into_their_tables() {
     assert_eq!(world.account(), Account { rows: 50, distinct: 50, duplicates: 0, out_of_order: 0 });
     gateway.stop_cleanly();
 }
+
+#[test]
+fn a_tombstone_is_a_row_without_content_or_is_dropped_as_configured() {
+    let world = World::new(1);
+    world.kafka.produce_tombstone(&world.topic, 0, "BTCUSDT");
+    world.kafka.produce(&world.topic, 0, [r#"{"n": 1}"#]);
+    let gateway = Gateway::start(&world, &Config::new(&world));
+    world.wait_for_rows(2);
+    let row = &world.sandbox.rows(&world.table())[0];
+    assert_eq!((row["RECORD_METADATA"]["key"].as_str(), row["RECORD_CONTENT"].to_string().as_str()), (Some("BTCUSDT"), "{}"));
+    gateway.stop_cleanly();
+    world.kafka.produce_tombstone(&world.topic, 0, "ETHUSDT");
+    world.kafka.produce(&world.topic, 0, [r#"{"n": 2}"#]);
+    let dropping = Gateway::start(&world, &Config::new(&world).pipeline("on_tombstone = \"drop\""));
+    world.wait_for_rows(3);
+    dropping.stop_cleanly();
+    assert_eq!(world.offsets_in_table().iter().map(|(_, offset)| *offset).collect::<Vec<_>>(), [0, 1, 3]);
+}

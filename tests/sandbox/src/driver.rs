@@ -109,7 +109,8 @@ fn login(world: &World, call: &Call) -> Reply {
     done(json!({
         "masterToken": master, "token": token, "validityInSeconds": SESSION_SECONDS, "masterValidityInSeconds": MASTER_SECONDS,
         "displayUserName": user.name, "serverVersion": "9.0.0", "firstLogin": false, "remMeToken": null,
-        "remMeValidityInSeconds": 0, "healthCheckInterval": 45, "newClientForUpgrade": null, "sessionId": id, "parameters": [], "sessionInfo": info,
+        "remMeValidityInSeconds": 0,
+        "healthCheckInterval": 45, "newClientForUpgrade": null, "sessionId": id, "parameters": [], "sessionInfo": info,
         "idToken": null, "idTokenValidityInSeconds": 0, "responseData": null, "mfaToken": null, "mfaTokenValidityInSeconds": 0,
     }))
 }

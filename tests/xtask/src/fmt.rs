@@ -1,5 +1,7 @@
 //! rustfmt over both workspaces.
 
+use std::collections::BTreeSet;
+
 use crate::Outcome;
 use crate::process::output;
 use crate::terminal::done;
@@ -21,13 +23,11 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
         }
         let ran = cargo.output().map_err(|error| format!("could not run `cargo fmt`: {error}"))?;
         if !ran.status.success() {
-            let files = String::from_utf8_lossy(&ran.stdout);
+            // A file of two crates is named twice.
+            let files: BTreeSet<_> = String::from_utf8_lossy(&ran.stdout).lines().map(|file| format!("\n  {file}")).collect();
             let trouble = String::from_utf8_lossy(&ran.stderr);
-            return Err(format!(
-                "not formatted, or not parsed:\n{}\n{}\n\nhint: `cargo xtask fmt`",
-                files.trim_end(),
-                trouble.trim_end()
-            ));
+            let files = String::from_iter(files);
+            return Err(format!("not formatted, or not parsed:{files}\n{}\n\nhint: `cargo xtask fmt`", trouble.trim_end()));
         }
     }
     let version = output(std::process::Command::new("rustfmt").current_dir(workspace.root()).arg("--version"))?;

@@ -13,7 +13,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -250,8 +250,11 @@ impl Cluster {
             self.wipe()?;
             return Err(problem);
         }
-        down.iter().try_for_each(|&node| self.spawn(node))?;
-        self.wait_until_up(nodes)?;
+        let processes: Outcome<Vec<_>> = down.iter().map(|&node| Ok((node, self.spawn(node)?))).collect();
+        let up = processes.and_then(|processes| self.wait_until_up(nodes, processes));
+        up.inspect_err(|_| {
+            let _stopped_as_far_as_possible = self.stop();
+        })?;
         Ok(true)
     }
 
@@ -289,7 +292,7 @@ impl Cluster {
         self.node_folder(node).join("log")
     }
 
-    fn spawn(&self, node: u16) -> Outcome {
+    fn spawn(&self, node: u16) -> Outcome<Child> {
         let failed = |error| format!("could not start node {node}: {error}");
         let log = File::create(self.log(node)).map_err(failed)?;
         let error = log.try_clone().map_err(failed)?;
@@ -298,22 +301,22 @@ impl Cluster {
         // A group of its own: ctrl-c in the terminal is meant for us.
         java.process_group(0);
         let child = java.spawn().map_err(failed)?;
-        write_file(&self.node_folder(node).join("pid"), &child.id().to_string())
+        write_file(&self.node_folder(node).join("pid"), &child.id().to_string())?;
+        Ok(child)
     }
 
-    fn wait_until_up(&self, nodes: u16) -> Outcome {
+    fn wait_until_up(&self, nodes: u16, mut processes: Vec<(u16, Child)>) -> Outcome {
         let mut progress = Progress::new();
         let started = Instant::now();
-        let up = until("Apache Kafka to answer", PATIENCE, || {
+        until("Apache Kafka to answer", PATIENCE, || {
             progress.show(format_args!("waiting for Apache Kafka: {}", duration(started.elapsed())));
-            if let Some(node) = (1..=nodes).find(|&node| self.pid(node).is_none()) {
-                let log = fs::read_to_string(self.log(node)).unwrap_or_default();
-                return Err(format!("node {node} ended. Its log:\n{log}"));
+            for (node, process) in &mut processes {
+                if process.try_wait().map_err(|error| format!("could not look after node {node}: {error}"))?.is_some() {
+                    let log = fs::read_to_string(self.log(*node)).unwrap_or_default();
+                    return Err(format!("node {node} ended. Its log:\n{log}"));
+                }
             }
             Ok((1..=nodes).all(|node| brokers(self.node_port(node)) == Some(nodes.into())).then_some(()))
-        });
-        up.inspect_err(|_| {
-            let _stopped_as_far_as_possible = self.stop();
         })
     }
 

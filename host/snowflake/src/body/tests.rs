@@ -118,7 +118,8 @@ fn a_body_that_does_not_compress_is_sealed_in_parts_below_the_limit() {
         add(&mut body, at, &[&row], &mut compressor).unwrap();
     }
     let sealed = body.seal(&mut compressor).unwrap();
-    assert!(sealed.len() >= 3, "{} parts", sealed.len());
+    // 16 MB that compress to three quarters of it.
+    assert!((4..=6).contains(&sealed.len()), "{} parts", sealed.len());
     assert!(sealed.iter().all(|part| part.bytes.len() <= WIRE_LIMIT));
     assert_eq!(sealed.iter().flat_map(unpacked).collect::<Vec<_>>(), all);
     assert_eq!(sealed.iter().map(|part| part.rows).sum::<u64>(), 1_000);
