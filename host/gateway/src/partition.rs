@@ -26,7 +26,9 @@ use std::collections::BTreeSet;
 
 use snowgate_record::Offset;
 
-pub use event::{Action, AppendOutcome, BlockReason, BodyId, Encoded, Event, Millis, OpenOutcome, Policy, Remembered, Session};
+pub(crate) use event::{
+    Action, AppendOutcome, BlockReason, BodyId, Encoded, Event, Millis, OpenOutcome, Policy, Remembered, Session,
+};
 use held::{BodyState, Held};
 use opening::AfterOpen;
 
@@ -47,7 +49,7 @@ enum Phase {
 }
 
 #[derive(Debug)]
-pub struct Partition<C> {
+pub(crate) struct Partition<C> {
     policy: Policy,
     phase: Phase,
     session: Session,
@@ -81,7 +83,7 @@ pub struct Partition<C> {
 }
 
 impl<C: Clone> Partition<C> {
-    pub fn new(policy: Policy) -> Partition<C> {
+    pub(crate) fn new(policy: Policy) -> Partition<C> {
         Partition {
             policy,
             phase: Phase::Idle,
@@ -109,7 +111,7 @@ impl<C: Clone> Partition<C> {
     }
 
     /// Whether records may be read and encoded now.
-    pub fn wants_records(&self) -> bool {
+    pub(crate) fn wants_records(&self) -> bool {
         self.phase == Phase::Running
             && self.blocked.is_none()
             && self.deadline.is_none()
@@ -117,43 +119,35 @@ impl<C: Clone> Partition<C> {
     }
 
     /// How many more records the open body may take, and up to how many raw bytes.
-    pub fn room(&self) -> (u64, usize) {
+    pub(crate) fn room(&self) -> (u64, usize) {
         (self.record_limit.saturating_sub(self.held.open_records()), self.policy.body_bytes)
     }
 
     /// Records at and below this offset are in the table already, or settled otherwise: pass over them.
-    pub fn resume_after(&self) -> Option<Offset> {
+    pub(crate) fn resume_after(&self) -> Option<Offset> {
         self.committed.max(self.last_read)
     }
 
     /// Whether Snowflake refused this very record: it goes to the dead letter topic.
-    pub fn is_refused(&self, offset: Offset) -> bool {
+    pub(crate) fn is_refused(&self, offset: Offset) -> bool {
         !self.refused.is_empty() && self.refused.contains(&offset)
     }
 
-    pub fn blocked(&self) -> Option<BlockReason> {
-        self.blocked
-    }
-
-    pub fn committed(&self) -> Option<Offset> {
+    pub(crate) fn committed(&self) -> Option<Offset> {
         self.committed
     }
 
-    pub fn settled(&self) -> Option<Offset> {
-        self.settled
-    }
-
-    pub fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         self.session
     }
 
     /// Whether a channel status would tell something new.
-    pub fn awaits_commit(&self) -> bool {
+    pub(crate) fn awaits_commit(&self) -> bool {
         self.phase == Phase::Running && self.held.has_appended()
     }
 
     /// When [`Event::Tick`] is wanted next.
-    pub fn due_at(&self) -> Option<Millis> {
+    pub(crate) fn due_at(&self) -> Option<Millis> {
         let mut due = [self.deadline, None, None, None, None];
         match self.phase {
             Phase::Opening { retry_at, .. } => due[2] = retry_at,
@@ -173,7 +167,7 @@ impl<C: Clone> Partition<C> {
     }
 
     /// Takes one event and says what to do next.
-    pub fn on(&mut self, event: Event<C>, now: Millis, actions: &mut Vec<Action<C>>) {
+    pub(crate) fn on(&mut self, event: Event<C>, now: Millis, actions: &mut Vec<Action<C>>) {
         match event {
             Event::Assigned(remembered) => self.assigned(remembered, actions),
             Event::StartedBlind => self.begun_blind(now, actions),
@@ -327,10 +321,7 @@ impl<C: Clone> Partition<C> {
                 body.state = BodyState::Sealed;
                 return self.fenced(now, actions);
             }
-            AppendOutcome::ObjectMissing => {
-                body.state = BodyState::Sealed;
-                return self.reopen(AfterOpen::Resume, actions);
-            }
+            AppendOutcome::ObjectMissing => return self.reopen(AfterOpen::Resume, actions),
             AppendOutcome::Denied => {
                 // Nothing is wrong with the channel: the same request goes out again, rarely.
                 body.state = BodyState::Sealed;
@@ -339,7 +330,6 @@ impl<C: Clone> Partition<C> {
                 self.block(BlockReason::PermissionDenied, now, actions);
             }
             AppendOutcome::TooLarge | AppendOutcome::Malformed => {
-                body.state = BodyState::Sealed;
                 match body.last_with_rows {
                     Some(record) if body.records == 1 => {
                         self.refused.insert(record);

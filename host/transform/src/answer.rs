@@ -1,7 +1,8 @@
-//! Checks what a plugin returned. A plugin is as little to be trusted as the records: nothing it says is used before it stands here.
+//! Checks what a plugin returned. A plugin is as little to be trusted as the records: nothing it says is used before it stands
+//! here.
 //!
-//! Invariant: an [`Answer`] has one verdict for each record; each replaced record has an output and no other has one; its columns are
-//! whole, and its outputs hold no more bytes than allowed.
+//! Invariant: an [`Answer`] has one verdict for each record; each replaced record has an output and no other has one; its columns
+//! are whole, and its outputs hold no more bytes than allowed.
 
 use snowgate_record::Column;
 

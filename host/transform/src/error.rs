@@ -16,14 +16,15 @@ pub enum Error {
     #[error("plugin `{plugin}` is no WebAssembly: `{}` does not begin as a component does", path.display())]
     NotWasm { plugin: String, path: PathBuf },
     #[error(
-        "plugin `{plugin}` is a core module, not a component: build it with `wasm-component-ld` as its linker, or turn it into one with \
-         `wasm-tools component new`"
+        "plugin `{plugin}` is a core module, not a component: build it with `wasm-component-ld` as its linker, or \
+         turn it into one with `wasm-tools component new`"
     )]
     CoreModule { plugin: String },
     #[error("plugin `{plugin}` could not be compiled")]
     Compile { plugin: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error(
-        "plugin `{plugin}` imports {imports}, which plugins may not call; they may import `snowgate:transform/log@0.1.0` alone{hint}"
+        "plugin `{plugin}` imports {imports}, which plugins may not call; they may import \
+         `snowgate:transform/log@0.1.0` alone{hint}"
     )]
     ForeignImports { plugin: String, imports: String, hint: &'static str },
     #[error("plugin `{plugin}` does not export `snowgate:transform/transform@0.1.0`; it exports {exports}")]

@@ -1,8 +1,8 @@
 //! One plugin: loaded and checked once, then one live instance for each worker.
 //!
-//! [`Plugin::load`] refuses whatever could surprise later: core modules, foreign imports, other worlds, a configuration the plugin does not
-//! take. A [`Worker`] calls the instance. A call that traps, overstays or breaks the contract leaves an instance that nobody can
-//! know anything about, so it is thrown away, and the next call starts a fresh one.
+//! [`Plugin::load`] refuses whatever could surprise later: core modules, foreign imports, other worlds, a configuration the plugin
+//! does not take. A [`Worker`] calls the instance. A call that traps, overstays or breaks the contract leaves an instance that
+//! nobody can know anything about, so it is thrown away, and the next call starts a fresh one.
 //!
 //! Invariant: limits are set before a plugin's first instruction runs, and anew before each call.
 

@@ -1,9 +1,10 @@
 //! Turns Binance kline events into flat rows.
 //!
-//! Three shapes come in: the combined stream's envelope `{"stream", "data": {…}}`, the bare event `{"e": "kline", …, "k": {…}}`, and rows that
-//! are flat already, which are kept as they are. One row with a column per fact goes out.
+//! Three shapes come in: the combined stream's envelope `{"stream", "data": {…}}`, the bare event `{"e": "kline", …, "k": {…}}`,
+//! and rows that are flat already, which are kept as they are. One row with a column per fact goes out.
 //!
-//! Prices and volumes arrive as decimal text and leave as JSON numbers of exactly the same digits: they are copied, never parsed into a float.
+//! Prices and volumes arrive as decimal text and leave as JSON numbers of exactly the same digits: they are copied, never parsed
+//! into a float.
 
 use std::ops::Range;
 

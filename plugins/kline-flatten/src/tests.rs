@@ -3,9 +3,18 @@
 use super::*;
 use snowgate_plugin::testing::{Bench, Outcome};
 
-const EVENT: &str = r#"{"e": "kline", "E": 1638747660000, "s": "BTCUSDT", "k": {"t": 1638747600000, "T": 1638747659999, "s": "BTCUSDT", "i": "1m", "f": 100, "L": 200, "o": "0.0010", "c": "0.0020", "h": "0.0025", "l": "0.0015", "v": "1000", "n": 100, "x": true, "q": "1.0000", "V": "500", "Q": "0.500", "B": "123456"}}"#;
+const EVENT: &str = concat!(
+    r#"{"e": "kline", "E": 1638747660000, "s": "BTCUSDT", "k": {"t": 1638747600000, "T": 1638747659999,"#,
+    r#" "s": "BTCUSDT", "i": "1m", "f": 100, "L": 200, "o": "0.0010", "c": "0.0020", "h": "0.0025", "l": "0.0015","#,
+    r#" "v": "1000", "n": 100, "x": true, "q": "1.0000", "V": "500", "Q": "0.500", "B": "123456"}}"#,
+);
 
-const ROW: &str = r#"{"event_time":1638747660000,"symbol":"BTCUSDT","interval":"1m","open_time":1638747600000,"close_time":1638747659999,"first_trade_id":100,"last_trade_id":200,"open_price":0.0010,"close_price":0.0020,"high_price":0.0025,"low_price":0.0015,"base_volume":1000,"trade_count":100,"is_closed":true,"quote_volume":1.0000,"taker_buy_base_volume":500,"taker_buy_quote_volume":0.500}"#;
+const ROW: &str = concat!(
+    r#"{"event_time":1638747660000,"symbol":"BTCUSDT","interval":"1m","open_time":1638747600000,"#,
+    r#""close_time":1638747659999,"first_trade_id":100,"last_trade_id":200,"open_price":0.0010,"close_price":0.0020,"#,
+    r#""high_price":0.0025,"low_price":0.0015,"base_volume":1000,"trade_count":100,"is_closed":true,"#,
+    r#""quote_volume":1.0000,"taker_buy_base_volume":500,"taker_buy_quote_volume":0.500}"#,
+);
 
 fn bench(config: &str) -> Bench<KlineFlatten> {
     Bench::new(config).unwrap()

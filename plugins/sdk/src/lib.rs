@@ -1,7 +1,7 @@
 //! Write Snowgate plugins in Rust.
 //!
-//! A plugin is a type that implements [`Transform`]. It is made from its typed configuration, and then sees one [`Record`] at a time and
-//! says what becomes of it. Records are read in place and outputs are written straight into the answer, so the comfort
+//! A plugin is a type that implements [`Transform`]. It is made from its typed configuration, and then sees one [`Record`] at a
+//! time and says what becomes of it. Records are read in place and outputs are written straight into the answer, so the comfort
 //! costs nothing.
 //!
 //! ```
@@ -39,7 +39,8 @@
 //! # assert_eq!(bench.value("a"), snowgate_plugin::testing::Outcome::Replaced(vec![Some(b">a".to_vec())]));
 //! ```
 //!
-//! Build it as a `cdylib` for `wasm32-unknown-unknown` with `wasm-component-ld` as the linker. [`testing`] runs the same plugin natively.
+//! Build it as a `cdylib` for `wasm32-unknown-unknown` with `wasm-component-ld` as the linker. [`testing`] runs the same plugin
+//! natively.
 
 // The generated code names this crate by its full path, from here and from the plugins alike.
 extern crate self as snowgate_plugin;
@@ -63,7 +64,8 @@ pub use record::Record;
 
 /// A plugin.
 pub trait Transform: Sized + 'static {
-    /// The plugin's options. Say `#[serde(deny_unknown_fields)]`, so that a misspelt option stops the gateway instead of doing nothing.
+    /// The plugin's options. Say `#[serde(deny_unknown_fields)]`, so that a misspelt option stops the gateway instead of doing
+    /// nothing.
     type Config: serde::de::DeserializeOwned;
 
     /// What the plugin is called; `env!("CARGO_PKG_NAME")` as a rule.
@@ -156,5 +158,10 @@ macro_rules! export {
 
     $crate::bindings::export!(Component with_types_in $crate::bindings);
         };
+
+        // Outside of a component nothing calls the plugin but its tests; it is no dead code for that.
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn(&str) -> ::std::result::Result<$crate::runner::Runner<$transform>, ::std::string::String> =
+            $crate::runner::Runner::<$transform>::new;
     };
 }

@@ -1,4 +1,5 @@
-//! Lines for the gateway's log, under the plugin's name. Do not log records: their content belongs to the table and the dead letters.
+//! Lines for the gateway's log, under the plugin's name. Do not log records: their content belongs to the table and the dead
+//! letters.
 //!
 //! The gateway cuts lines off after 1 KiB and silences a plugin after 100 lines in ten seconds.
 

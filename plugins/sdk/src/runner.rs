@@ -1,4 +1,5 @@
-//! Carries a [`Transform`] through a batch: what [`export!`](crate::export) calls inside the component, and [`testing`](crate::testing) outside.
+//! Carries a [`Transform`] through a batch: what [`export!`](crate::export) calls inside the component, and
+//! [`testing`](crate::testing) outside.
 
 use crate::bindings::exports::snowgate::transform::transform::{Batch, Column, Description, Output};
 use crate::{Emit, Record, Reject, Transform, Verdict};

@@ -60,6 +60,9 @@ impl Outcome {
     }
 }
 
+/// A record's key and value.
+pub type KeyValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
 /// A plugin on the bench.
 pub struct Bench<T> {
     runner: Runner<T>,
@@ -77,7 +80,7 @@ impl<T: Transform> Bench<T> {
     }
 
     /// Shows the plugin a batch of records, as keys and values.
-    pub fn records(&mut self, records: &[(Option<&[u8]>, Option<&[u8]>)]) -> Vec<Outcome> {
+    pub fn records(&mut self, records: &[KeyValue<'_>]) -> Vec<Outcome> {
         let mut batch = Batch {
             topic: "bench".to_owned(),
             partition: 0,
@@ -163,7 +166,7 @@ mod tests {
     #[test]
     fn each_record_gets_its_own_outcome() {
         let mut bench = Bench::<Obedient>::new("").unwrap();
-        let records: Vec<(Option<&[u8]>, Option<&[u8]>)> =
+        let records: Vec<KeyValue<'_>> =
             [&b"split"[..], b"keep", b"nothing", b"half", b"split"].iter().map(|value| (Some(&b"own"[..]), Some(*value))).collect();
         let outcomes = bench.records(&records);
         let split = Outcome::Replaced(vec![Some(b"one".to_vec()), None, Some(b"three".to_vec()), Some(b"own".to_vec())]);

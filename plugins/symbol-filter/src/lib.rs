@@ -1,7 +1,7 @@
 //! Lets only the records of chosen symbols pass.
 //!
-//! A record is walked only as far as its symbol, which in market data stands near the front, and is kept as it is or dropped: nothing is
-//! copied back. The rest of the record is taken on trust, for the gateway validates every row.
+//! A record is walked only as far as its symbol, which in market data stands near the front, and is kept as it is or dropped:
+//! nothing is copied back. The rest of the record is taken on trust, for the gateway validates every row.
 
 use std::borrow::Cow;
 
@@ -82,8 +82,7 @@ impl Transform for SymbolFilter {
         };
         let Ok(Some(symbol)) = found else { return self.missing(found.err()) };
         self.symbol.clear();
-        self.symbol.extend_from_slice(&symbol);
-        self.symbol.make_ascii_uppercase();
+        self.symbol.extend(symbol.iter().map(u8::to_ascii_uppercase));
         let passes = (self.allow.is_empty() || self.allow.matches(&self.symbol)) && !self.deny.matches(&self.symbol);
         Ok(if passes { Verdict::Keep } else { Verdict::Drop })
     }

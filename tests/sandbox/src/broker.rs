@@ -4,15 +4,20 @@
 //! what is older without a word. Whoever fills it faster than it is read therefore stays a bounded step ahead (`source.rs`). Its port is
 //! not ours to choose; `bootstrap_servers` says what it became. Everything it holds is gone with the process.
 
+use rdkafka::ClientConfig;
+use rdkafka::bindings as sys;
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::DefaultProducerContext;
+use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer as _};
 
 /// One is enough: nothing here is about replicas, and fewer threads are left for what is tested.
 const BROKERS: i32 = 1;
+/// How long a group's first member waits for others. The mock cluster's own three seconds are a real broker's care for large groups.
+const GROUP_DELAY_MS: i32 = 100;
 
 /// A broker that runs until it is dropped.
 pub(crate) struct Broker {
-    cluster: MockCluster<'static, DefaultProducerContext>,
+    /// The client that the cluster belongs to. It sends nothing.
+    client: BaseProducer,
 }
 
 impl Broker {
@@ -20,18 +25,32 @@ impl Broker {
     ///
     /// A topic it was not told of is made, with four partitions, when first asked for.
     pub(crate) fn start(topics: &[(String, i32)]) -> Result<Broker, String> {
-        let cluster = MockCluster::new(BROKERS).map_err(|error| format!("could not start the embedded broker: {error}"))?;
+        let client = ClientConfig::new()
+            .set("test.mock.num.brokers", BROKERS.to_string())
+            .create()
+            .map_err(|error| format!("could not start the embedded broker: {error}"))?;
+        let broker = Broker { client };
+        // SAFETY: the client is alive, and has a mock cluster because it was configured to; the call sets a number of it.
+        unsafe {
+            let cluster = sys::rd_kafka_handle_mock_cluster(broker.client.client().native_ptr());
+            sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, GROUP_DELAY_MS);
+        }
         for (topic, partitions) in topics {
-            cluster
+            broker
+                .cluster()
                 .create_topic(topic, *partitions, BROKERS)
                 .map_err(|error| format!("could not make topic `{topic}` on the embedded broker: {error}"))?;
         }
-        Ok(Broker { cluster })
+        Ok(broker)
     }
 
     /// The address for clients: `127.0.0.1:PORT`.
     pub(crate) fn bootstrap_servers(&self) -> String {
-        self.cluster.bootstrap_servers()
+        self.cluster().bootstrap_servers()
+    }
+
+    fn cluster(&self) -> MockCluster<'_, DefaultProducerContext> {
+        self.client.client().mock_cluster().expect("the client was configured with a mock cluster")
     }
 }
 

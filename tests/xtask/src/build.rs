@@ -16,7 +16,8 @@ pub(crate) fn programs(workspace: &Workspace) -> Outcome {
     let started = Instant::now();
     let log = workspace.scratch("logs").join("build.log");
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--locked", "--release", "-p", "snowgate", "-p", "snowgate-sandbox"]);
+    // Always the whole workspace: another selection would mean other features of the big dependencies, and compile them again.
+    cargo.args(["build", "--locked", "--release", "--workspace", "--bins"]);
     succeed("building the gateway and the sandbox", &mut cargo, &log)?;
     done("programs", format_args!("snowgate, snowgate-sandbox ({})", duration(started.elapsed())));
     Ok(())
@@ -27,7 +28,7 @@ pub(crate) fn killable(workspace: &Workspace) -> Outcome<PathBuf> {
     needed_tools()?;
     let log = workspace.scratch("logs").join("killable.log");
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--locked", "--release", "-p", "snowgate", "--features", "snowgate/kill-points"]);
+    cargo.args(["build", "--locked", "--release", "--workspace", "--bins", "--features", "snowgate/kill-points"]);
     succeed("building the gateway with kill points", &mut cargo, &log)?;
     let folder = workspace.scratch("bin");
     make_folder(&folder)?;

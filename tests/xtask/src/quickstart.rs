@@ -144,18 +144,17 @@ fn show(sandbox: &Sandbox, passthrough: bool, published: &Published) -> Outcome 
     let (header, rows) = sandbox.query(select)?;
     say(format_args!("\n{}\n\n{}", bold(select), table(&header, &cut(&rows, header.len()), width())));
 
-    let symbol = if passthrough { "RECORD_CONTENT:data:s::string" } else { "symbol" };
-    let select =
-        format!("SELECT {symbol} AS symbol, COUNT(*) AS records FROM CRYPTO_DB.PUBLIC.binance_kline GROUP BY 1 ORDER BY 1");
+    let symbol = if passthrough { "RECORD_CONTENT:data:s::string AS symbol" } else { "symbol" };
+    let select = format!("SELECT {symbol}, COUNT(*) AS records FROM CRYPTO_DB.PUBLIC.binance_kline GROUP BY 1 ORDER BY 1");
     let (header, rows) = sandbox.query(&select)?;
     say(format_args!("\n{}\n\n{}", bold(&select), table(&header, &rows, width())));
     let expected: Vec<_> = published.symbols.iter().map(|(symbol, records)| vec![symbol.clone(), records.to_string()]).collect();
     if rows == expected { Ok(()) } else { Err(format!("the symbols are not those that were published:\n{expected:?}")) }
 }
 
-/// Cells cut so that a few columns fit beside each other.
+/// Cells cut so that a few columns fit beside each other; the fewer there are, the wider.
 fn cut(rows: &[Vec<String>], columns: usize) -> Vec<Vec<String>> {
-    let widest = (width() / columns.clamp(1, 3)).saturating_sub(4).max(20);
+    let widest = if columns > 3 { 20 } else { (width() / columns.max(1)).saturating_sub(4).max(20) };
     let cut = |cell: &String| {
         if cell.chars().count() <= widest { cell.clone() } else { cell.chars().take(widest - 1).chain(['…']).collect() }
     };

@@ -79,7 +79,7 @@ fn end_to_end(workspace: &Workspace, kind: Kind, filter: Option<&str>, sum: &mut
     build::programs(workspace)?;
     let lease = if kind == Kind::Apache { Some(Lease::take()?) } else { None };
     let mut cargo = workspace.cargo();
-    cargo.args(["test", "--locked", "--release", "--no-fail-fast", "-p", "snowgate-e2e"]).args(filter);
+    cargo.args(["test", "--locked", "--release", "--no-fail-fast", "--workspace", "--test", "e2e"]).args(filter);
     cargo
         .env("SNOWGATE_BIN", workspace.binary("snowgate"))
         .env("SNOWGATE_KILLABLE_BIN", killable)

@@ -7,38 +7,38 @@
 use snowgate_record::{Offset, OffsetRange};
 
 /// Milliseconds on the caller's monotonic clock.
-pub type Millis = u64;
+pub(crate) type Millis = u64;
 
 /// Names a body between the machine and whoever holds its bytes.
-pub type BodyId = u64;
+pub(crate) type BodyId = u64;
 
 /// Counts the openings of a channel: an answer from an earlier one is ignored.
-pub type Session = u64;
+pub(crate) type Session = u64;
 
 /// Limits and waits, the same for all partitions of a pipeline.
 #[derive(Debug, Clone)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Raw bytes at which the open body is sealed.
-    pub body_bytes: usize,
+    pub(crate) body_bytes: usize,
     /// How long rows may wait in the open body.
-    pub linger: Millis,
+    pub(crate) linger: Millis,
     /// Bodies that may be sealed and not yet committed; beyond it the partition reads no more.
-    pub max_bodies: usize,
+    pub(crate) max_bodies: usize,
     /// First wait after a failed request; it doubles up to `backoff_max`.
-    pub backoff_min: Millis,
-    pub backoff_max: Millis,
+    pub(crate) backoff_min: Millis,
+    pub(crate) backoff_max: Millis,
     /// Identical resends of an append whose outcome is unknown, before the channel is opened anew to ask.
-    pub max_resends: u32,
+    pub(crate) max_resends: u32,
     /// How long an opening may be refused for rows that are still on their way, before they are given up and sent again.
-    pub uncommitted_patience: Millis,
+    pub(crate) uncommitted_patience: Millis,
     /// How often a blocked partition looks whether the cause is gone.
-    pub probe_interval: Millis,
+    pub(crate) probe_interval: Millis,
     /// Fences without a commit in between that mean two writers are at the same channel.
-    pub max_fences: u32,
+    pub(crate) max_fences: u32,
     /// Go on when the channel has forgotten what the group offset remembers.
-    pub accept_regression: bool,
+    pub(crate) accept_regression: bool,
     /// An appended body that waits this long for its commit is reported, and the channel opened anew to ask.
-    pub commit_stall: Millis,
+    pub(crate) commit_stall: Millis,
 }
 
 impl Default for Policy {
@@ -61,31 +61,31 @@ impl Default for Policy {
 
 /// What was remembered at the last group commit, read back when the partition is assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Remembered {
+pub(crate) struct Remembered {
     /// The next record to read.
-    pub group_offset: Option<Offset>,
+    pub(crate) group_offset: Option<Offset>,
     /// The channel's committed offset when that was written.
-    pub committed_offset: Option<Offset>,
+    pub(crate) committed_offset: Option<Offset>,
 }
 
 /// What became of consecutive records that were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
+pub(crate) struct Encoded {
     /// From the first to the last record looked at, those without rows included.
-    pub range: OffsetRange,
+    pub(crate) range: OffsetRange,
     /// How many of them have rows.
-    pub records: u64,
+    pub(crate) records: u64,
     /// The last of those.
-    pub last_with_rows: Option<Offset>,
+    pub(crate) last_with_rows: Option<Offset>,
     /// Raw bytes in the open body in all.
-    pub body_bytes: usize,
+    pub(crate) body_bytes: usize,
     /// Records that were sent to the dead letter topic and are not acknowledged yet.
-    pub dead_letters: Vec<Offset>,
+    pub(crate) dead_letters: Vec<Offset>,
 }
 
 /// How an append ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AppendOutcome<C> {
+pub(crate) enum AppendOutcome<C> {
     Appended(C),
     /// Applied or not: nobody knows.
     Unknown,
@@ -107,7 +107,7 @@ pub enum AppendOutcome<C> {
 
 /// How an opening ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OpenOutcome<C> {
+pub(crate) enum OpenOutcome<C> {
     Opened {
         continuation: C,
         committed: Option<Offset>,
@@ -124,7 +124,7 @@ pub enum OpenOutcome<C> {
 
 /// Why a partition takes no more records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BlockReason {
+pub(crate) enum BlockReason {
     /// The channel's committed offset lies below what was seen before: table or channel was replaced.
     ChannelRegressed,
     /// The channel's committed offset lies beyond the end of the partition: the topic was recreated.
@@ -147,7 +147,7 @@ pub enum BlockReason {
 
 impl BlockReason {
     /// The name in logs, metrics and status.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             BlockReason::ChannelRegressed => "channel_regressed",
             BlockReason::TokenAheadOfLog => "token_ahead_of_log",
@@ -163,7 +163,7 @@ impl BlockReason {
     }
 
     /// What its reader can do.
-    pub fn hint(self) -> &'static str {
+    pub(crate) fn hint(self) -> &'static str {
         match self {
             BlockReason::ChannelRegressed => {
                 "the table or its channel was replaced: if rows may be missing or doubled as they are now, set `on_regression = \"accept\"`"
@@ -216,7 +216,7 @@ impl BlockReason {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event<C> {
+pub(crate) enum Event<C> {
     /// The partition is ours.
     Assigned(Remembered),
     /// Kafka could not wait for the channel: the partition starts where the configuration says, without knowing the committed
@@ -262,7 +262,7 @@ pub enum Event<C> {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action<C> {
+pub(crate) enum Action<C> {
     /// Open the channel; `fail_on_uncommitted_rows` unless `force`.
     Open {
         session: Session,

@@ -1,5 +1,8 @@
 //! Whatever a plugin does, it costs the records at fault and no others.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
 use snowgate_transform::{Chain, PluginCounts, Transformed};
 
@@ -97,12 +100,50 @@ fn four_gigabytes_of_aliased_strings_are_not_copied_out() {
     costs_only_the_record_at_fault("alias", "plugin_contract", "fuel");
 }
 
+/// What `act` leaves in the log.
+fn logged(act: impl FnOnce()) -> String {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let writer = Arc::clone(&log);
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Lines(Arc::clone(&writer))).finish();
+    tracing::subscriber::with_default(subscriber, act);
+    String::from_utf8(log.lock().unwrap().clone()).unwrap()
+}
+
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
-fn a_flood_of_log_lines_harms_nobody() {
-    let mut chain = chain(&[hostile(r#"{"do": "flood-log", "on": "poison"}"#)]);
-    let out = process(&mut chain, &VALUES);
-    assert_eq!(out.records.len() + out.rejected.len(), VALUES.len());
-    assert_eq!(fates(&process(&mut chain, &["x"])), (vec!["x".to_owned()], vec![]));
+fn the_message_of_a_panic_reaches_the_log_under_the_plugins_name() {
+    let mut chain = chain(&[hostile(r#"{"do": "panic"}"#)]);
+    let log = logged(|| drop(process(&mut chain, &["a"])));
+    let line = log.lines().find(|line| line.contains("this plugin panics on purpose")).expect("the message is in the log");
+    assert!(line.contains("ERROR") && line.contains(r#"plugin="hostile""#), "{line}");
+    let warning = log.lines().find(|line| line.contains("looking for the records at fault")).unwrap();
+    assert!(warning.contains("WARN") && warning.contains(r#"reason="plugin_trapped""#), "{warning}");
+}
+
+#[test]
+fn a_flood_of_log_lines_is_cut_off_and_harms_nobody() {
+    // Time enough: a line costs the plugin a call, and this writes a hundred thousand.
+    let mut flood = hostile(r#"{"do": "flood-log", "on": "poison"}"#);
+    flood.limits.batch_time = Duration::from_secs(60);
+    let mut chain = chain(&[flood]);
+    let mut out = Transformed::new();
+    let log = logged(|| chain.process(&crate::batch(&VALUES), &mut out).unwrap());
+    assert_eq!((out.records.len(), out.rejected.len()), (VALUES.len(), 0));
+    // A window that ends meanwhile allows another hundred.
+    let lines = log.lines().filter(|line| line.contains(" line ")).count();
+    assert!((100..2000).contains(&lines), "{lines}");
+    assert!(log.contains("writes too many log lines"));
 }
 
 #[test]

@@ -70,8 +70,8 @@ fn wasi_and_every_other_foreign_import_are_named_and_refused() {
     );
     assert_eq!(
         text,
-        "plugin `odd` imports `wasi:clocks/monotonic-clock@0.2.3`, `acme:secrets/read`, which plugins may not call; they may import \
-         `snowgate:transform/log@0.1.0` alone; there is no WASI here: build for `wasm32-unknown-unknown`, or stub WASI"
+        "plugin `odd` imports `wasi:clocks/monotonic-clock@0.2.3`, `acme:secrets/read`, which plugins may not call; \
+         they may import `snowgate:transform/log@0.1.0` alone; there is no WASI here: build for `wasm32-unknown-unknown`, or stub WASI"
     );
 }
 
@@ -81,7 +81,8 @@ fn a_component_of_another_world_or_version_is_refused() {
     let text = refusal_of(r#"(component (instance $i) (export "acme:other/thing@1.0.0" (instance $i)))"#);
     assert!(text.ends_with("it exports `acme:other/thing@1.0.0`"), "{text}");
     let text = refusal_of(
-        r#"(component (instance $i) (export "acme:other/thing@1.0.0" (instance $i)) (export "snowgate:transform/transform@0.9.0" (instance $i)))"#,
+        r#"(component (instance $i) (export "acme:other/thing@1.0.0" (instance $i))
+            (export "snowgate:transform/transform@0.9.0" (instance $i)))"#,
     );
     assert!(text.ends_with("it exports `snowgate:transform/transform@0.9.0`"), "{text}");
 }

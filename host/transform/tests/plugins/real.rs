@@ -5,15 +5,25 @@ use snowgate_transform::PluginCounts;
 use crate::{chain, process, settings, survivors};
 
 fn event(symbol: &str, closed: bool) -> String {
-    format!(
-        r#"{{"stream": "x@kline_1m", "data": {{"e": "kline", "E": 1638747660000, "s": "{symbol}", "k": {{"t": 1638747600000, "T": 1638747659999, "s": "{symbol}", "i": "1m", "f": 100, "L": 200, "o": "0.0010", "c": "0.0020", "h": "0.0025", "l": "0.0015", "v": "1000", "n": 100, "x": {closed}, "q": "1.0000", "V": "500", "Q": "0.500", "B": "123456"}}}}}}"#
+    concat!(
+        r#"{"stream": "x@kline_1m", "data": {"e": "kline", "E": 1638747660000, "s": "SYMBOL", "k": {"t": 1638747600000,"#,
+        r#" "T": 1638747659999, "s": "SYMBOL", "i": "1m", "f": 100, "L": 200, "o": "0.0010", "c": "0.0020","#,
+        r#" "h": "0.0025", "l": "0.0015", "v": "1000", "n": 100, "x": CLOSED, "q": "1.0000", "V": "500", "Q": "0.500","#,
+        r#" "B": "123456"}}}"#,
     )
+    .replace("SYMBOL", symbol)
+    .replace("CLOSED", if closed { "true" } else { "false" })
 }
 
 fn row(symbol: &str, closed: bool) -> String {
-    format!(
-        r#"{{"event_time":1638747660000,"symbol":"{symbol}","interval":"1m","open_time":1638747600000,"close_time":1638747659999,"first_trade_id":100,"last_trade_id":200,"open_price":0.0010,"close_price":0.0020,"high_price":0.0025,"low_price":0.0015,"base_volume":1000,"trade_count":100,"is_closed":{closed},"quote_volume":1.0000,"taker_buy_base_volume":500,"taker_buy_quote_volume":0.500,"stream":"x@kline_1m"}}"#
+    concat!(
+        r#"{"event_time":1638747660000,"symbol":"SYMBOL","interval":"1m","open_time":1638747600000,"#,
+        r#""close_time":1638747659999,"first_trade_id":100,"last_trade_id":200,"open_price":0.0010,"close_price":0.0020,"#,
+        r#""high_price":0.0025,"low_price":0.0015,"base_volume":1000,"trade_count":100,"is_closed":CLOSED,"#,
+        r#""quote_volume":1.0000,"taker_buy_base_volume":500,"taker_buy_quote_volume":0.500,"stream":"x@kline_1m"}"#,
     )
+    .replace("SYMBOL", symbol)
+    .replace("CLOSED", if closed { "true" } else { "false" })
 }
 
 #[test]

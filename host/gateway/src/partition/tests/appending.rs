@@ -96,6 +96,16 @@ fn a_record_that_is_refused_by_itself_is_marked_and_read_again() {
 }
 
 #[test]
+fn what_is_settled_above_the_committed_offset_is_not_read_again() {
+    let mut bench = Bench::new(policy());
+    bench.assigned(9, 4);
+    bench.opened(4);
+    bench.body(9, 10);
+    bench.answered(0, AppendOutcome::Malformed);
+    assert_eq!(bench.opened(4), [discard(0), rewind(9)]);
+}
+
+#[test]
 fn a_refused_record_is_forgotten_once_it_is_settled() {
     let mut bench = Bench::running(None);
     bench.body(5, 5);

@@ -100,7 +100,7 @@ fn a_block_that_needs_a_person_is_not_hidden_by_one_that_does_not() {
     assert_eq!(bench.on(Event::DeadLetterFailed), []);
     assert_eq!(bench.on(Event::ReadFailed(BlockReason::PermissionDenied)), []);
     assert_eq!(bench.on(Event::ReadFailed(BlockReason::Unreadable)), []);
-    assert_eq!(bench.machine.blocked(), Some(BlockReason::RecordRefused));
+    assert_eq!(bench.machine.blocked, Some(BlockReason::RecordRefused));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_block_that_may_pass_makes_way_for_one_that_needs_a_person() {
     // Other than the block, the opening goes its way: undelivered dead letters are read again.
     bench.after(500);
     assert_eq!(bench.opened(None), []);
-    assert_eq!(bench.machine.blocked(), Some(BlockReason::Unreadable));
+    assert_eq!(bench.machine.blocked, Some(BlockReason::Unreadable));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn an_append_that_goes_through_ends_no_other_block_than_a_denied_one() {
     bench.body(1, 3);
     bench.on(Event::ReadFailed(BlockReason::Unreadable));
     assert_eq!(bench.appended(0), []);
-    assert_eq!(bench.machine.blocked(), Some(BlockReason::Unreadable));
+    assert_eq!(bench.machine.blocked, Some(BlockReason::Unreadable));
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_partition_that_is_not_ours_is_not_blocked() {
     let mut bench = Bench::new(policy());
     assert_eq!(bench.on(Event::RecordRefused), []);
     assert_eq!(bench.on(Event::DeadLetterFailed), []);
-    assert_eq!(bench.machine.blocked(), None);
+    assert_eq!(bench.machine.blocked, None);
     assert_eq!(bench.due_in(), None);
 }
 

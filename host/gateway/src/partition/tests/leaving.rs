@@ -109,7 +109,7 @@ fn at_the_deadline_what_is_not_settled_is_let_go_and_not_committed() {
     assert_eq!(bench.committed(3), [commit(4, 3), discard(0)]);
     assert_eq!(bench.after(199), []);
     assert_eq!(bench.after(1), [discard(1), Action::Drained]);
-    assert_eq!(bench.machine.settled(), Some(at(3)));
+    assert_eq!(bench.machine.settled, Some(at(3)));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_partition_comes_back_after_it_was_let_go() {
     let mut bench = Bench::running(None);
     bench.on(Event::RecordRefused);
     bench.revoked(1_000);
-    assert_eq!(bench.machine.blocked(), None);
+    assert_eq!(bench.machine.blocked, None);
     assert_eq!(bench.assigned(None, None), [open(3)]);
     bench.opened(None);
     assert!(bench.machine.wants_records());

@@ -8,7 +8,7 @@ fn a_committed_body_moves_the_group_offset_and_is_let_go() {
     bench.body(1, 3);
     bench.appended(0);
     assert_eq!(bench.committed(3), [commit(4, 3), discard(0)]);
-    assert_eq!(bench.machine.settled(), Some(at(3)));
+    assert_eq!(bench.machine.settled, Some(at(3)));
     assert_eq!(bench.committed(3), []);
 }
 
@@ -31,7 +31,7 @@ fn the_group_offset_never_goes_back_to_the_committed_offset() {
     assert_eq!(bench.dropped(9, 10), [Action::DiscardOpen, commit(11, 4)]);
     bench.invalid();
     assert_eq!(bench.opened(7), []);
-    assert_eq!(bench.machine.settled(), Some(at(10)));
+    assert_eq!(bench.machine.settled, Some(at(10)));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn rejected_rows_block_and_do_not_move_the_group_offset() {
     assert_eq!(bench.appended(1), []);
     assert_eq!(bench.status(6, 1), [discard(1)]);
     assert_eq!(bench.dropped(7, 7), []);
-    assert_eq!(bench.machine.settled(), None);
+    assert_eq!(bench.machine.settled, None);
 }
 
 #[test]
@@ -196,8 +196,8 @@ fn after_rejected_rows_an_opening_settles_nothing_either() {
     bench.status(None, 1);
     assert_eq!(bench.invalid(), [open(2)]);
     assert_eq!(bench.opened_with_errors(3, 1), [discard(0)]);
-    assert_eq!(bench.machine.settled(), None);
-    assert_eq!(bench.machine.blocked(), Some(BlockReason::RowsRejected));
+    assert_eq!(bench.machine.settled, None);
+    assert_eq!(bench.machine.blocked, Some(BlockReason::RowsRejected));
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn rows_rejected_before_a_status_was_seen_are_found_by_the_next_opening() {
     bench.appended(0);
     bench.answered(1, AppendOutcome::Stale);
     assert_eq!(bench.opened_with_errors(3, 1), [Action::Blocked(BlockReason::RowsRejected), discard(0)]);
-    assert_eq!(bench.machine.settled(), None);
+    assert_eq!(bench.machine.settled, None);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn rejected_rows_are_not_settled_behind_another_block() {
     bench.appended(0);
     bench.on(Event::RecordRefused);
     assert_eq!(bench.status(3, 1), [Action::Blocked(BlockReason::RowsRejected), discard(0)]);
-    assert_eq!(bench.machine.settled(), None);
+    assert_eq!(bench.machine.settled, None);
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn rows_that_this_process_never_sent_make_it_open_the_channel_anew() {
     bench.body(7, 9);
     bench.rows(10, 12);
     assert_eq!(bench.committed(9), [open(2)]);
-    assert_eq!(bench.machine.settled(), Some(at(3)));
+    assert_eq!(bench.machine.settled, Some(at(3)));
     assert_eq!(bench.opened(9), [commit(10, 9), discard(0), discard(1)]);
     assert_eq!(bench.on(Event::BodyFull), [seal(2, 10, 12), append(2, 10, 12, 0, 200)]);
 }
