@@ -17,12 +17,16 @@ impl Budget {
         Budget { max, used: Arc::new(AtomicUsize::new(0)) }
     }
 
-    /// Whether another batch may be taken.
-    pub(crate) fn has_room(&self) -> bool {
-        self.used.load(Ordering::Relaxed) < self.max
+    pub(crate) fn max(&self) -> usize {
+        self.max
     }
 
-    pub(crate) fn used(&self) -> usize {
+    /// Whether another batch may be taken.
+    pub(crate) fn has_room(&self) -> bool {
+        self.used() < self.max
+    }
+
+    fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 

@@ -36,6 +36,8 @@ use crate::worker::{Clock, Mailbox, Message, Worker};
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a rebalance waits for bodies on their way. Longer only delays the new owner, who finds out from the channel anyway.
 const REVOKE_GRACE: Duration = Duration::from_secs(10);
+/// As many full bodies, uncompressed, fit into the budget at the least.
+const BODIES_IN_MEMORY: usize = 8;
 /// Past its deadline a partition lets go at once; this is for the answer to arrive.
 const REVOKE_SLACK: Duration = Duration::from_secs(2);
 
@@ -134,7 +136,7 @@ impl Group {
         shared.runtime.spawn(commits.clone().follow(shared.client.clone()));
         let context = Arc::new(Context {
             clock: shared.clock,
-            policy: policy(settings),
+            policy: policy(settings, shared.budget.max()),
             rows: settings.rows,
             on_error: settings.on_error,
             on_tombstone: settings.on_tombstone,
@@ -200,9 +202,10 @@ impl Group {
     }
 }
 
-fn policy(settings: &PipelineSettings) -> Policy {
+fn policy(settings: &PipelineSettings, memory: usize) -> Policy {
     Policy {
-        body_bytes: settings.body_bytes,
+        // Several bodies must find room, or the first open one would leave none for the others.
+        body_bytes: settings.body_bytes.min(memory / BODIES_IN_MEMORY),
         linger: u64::try_from(settings.linger.as_millis()).unwrap_or(u64::MAX),
         accept_regression: settings.on_regression == OnRegression::Accept,
         ..Policy::default()

@@ -297,6 +297,9 @@ impl Pipeline {
             return self.set_aside(original(), "refused_by_snowflake", "Snowflake refused this row by itself", None);
         }
         let rows = indexes.len() as u32;
+        if self.body.capacity() == 0 {
+            self.body.give_buffer(tools.take_buffer());
+        }
         for (emit_index, index) in indexes.enumerate() {
             let record = survivors.record(index);
             if record.value().is_none() && self.context.on_tombstone != OnTombstone::Row {
@@ -425,7 +428,10 @@ impl Pipeline {
                 }
             }
             Action::Seal { body, range } => self.seal(body, range, tools),
-            Action::DiscardOpen => self.body.clear(),
+            Action::DiscardOpen => {
+                self.body.clear();
+                tools.give_buffer(self.body.take_buffer());
+            }
             Action::Append { session, body, range, attempt, continuation } => {
                 let sealed = &self.sealed[&body];
                 let append = Append {
@@ -467,6 +473,7 @@ impl Pipeline {
         let body = parts.pop().expect("only a body with rows is sealed");
         assert!(parts.is_empty(), "a body is sealed before it outgrows a request");
         self.sealed.insert(id, Sealed { body, range, request_id: Uuid::new_v4() });
+        tools.give_buffer(self.body.take_buffer());
     }
 
     fn commit_group_offset(&mut self, next: Offset, committed: Option<Offset>) {

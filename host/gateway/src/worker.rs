@@ -147,6 +147,7 @@ pub(crate) struct Tools {
     pub(crate) chain: Chain,
     pub(crate) compressor: Compressor,
     spare: Vec<Work>,
+    buffers: Vec<Vec<u8>>,
 }
 
 impl Tools {
@@ -162,6 +163,18 @@ impl Tools {
         work.next_record = 0;
         work.next_rejected = 0;
         work
+    }
+
+    /// A buffer for an open body, so that only partitions with rows at hand hold one.
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        self.buffers.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_buffer(&mut self, buffer: Vec<u8>) {
+        // Partitions take turns, so few are free at a time; one that is not kept is memory given back.
+        if self.buffers.len() < 2 {
+            self.buffers.push(buffer);
+        }
     }
 
     pub(crate) fn give_back(&mut self, work: Work) {
@@ -193,7 +206,7 @@ struct Owner {
 
 impl Owner {
     fn new(context: Arc<Context>, chain: Chain, mailbox: Mailbox) -> Owner {
-        let tools = Tools { chain, compressor: Compressor::new(), spare: Vec::new() };
+        let tools = Tools { chain, compressor: Compressor::new(), spare: Vec::new(), buffers: Vec::new() };
         Owner { context, mailbox, tools, partitions: HashMap::new(), epoch: 0 }
     }
 

@@ -122,7 +122,7 @@ fn a_key_file_that_others_can_read_is_refused() {
 fn a_check_tries_everything_and_moves_nothing() {
     let world = World::new(1);
     world.produce_numbers(0, 0..10);
-    let config = Config::new(&world).plugin("symbol_filter.wasm", "{}");
+    let config = Config::new(&world).plugin("symbol_filter.wasm", r#"{ allow = ["*"] }"#);
     let (code, text) = gateway::run(&world, "check", &config.to_text());
     assert_eq!(code, 0, "{text}");
     assert_eq!(world.sandbox.count_requests("open") + world.sandbox.count_requests("append"), 0);

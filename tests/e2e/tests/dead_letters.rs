@@ -4,9 +4,9 @@ use snowgate_e2e::{Config, Gateway, World, eventually};
 
 const POISON: &[(&[u8], &str)] = &[
     (b"not json", "not_json"),
-    (b"", "not_json"),
-    (br#"{"a": 1"#, "not_json"),
-    (br#"{"a": 1} {"b": 2}"#, "not_json"),
+    (b"", "empty"),
+    (br#"{"a": 1"#, "truncated"),
+    (br#"{"a": 1} {"b": 2}"#, "trailing_bytes"),
     (b"{\"a\": \"\xff\"}", "invalid_utf8"),
     (br#"{"a": "\ud800"}"#, "lone_surrogate"),
     (br#"{"a": 1, "a": 2}"#, "duplicate_key"),

@@ -65,7 +65,7 @@ fn costs_only_its_own_records(misbehaviour: &str, reason: &str) {
     let world = World::new(1);
     let config = Config::new(&world)
         .pipeline(&format!("dead_letter_topic = {:?}", world.dead_letter_topic))
-        .plugin("fixtures/hostile.wasm", &format!("{{ do = {misbehaviour:?}, when = \"bad\" }}"));
+        .plugin("fixtures/hostile.wasm", &format!("{{ do = {misbehaviour:?}, on = \"bad\" }}"));
     let mut config = config;
     config.transforms[0].push_str("limits = { time = \"200ms\", memory = \"16MiB\" }\n");
     let value = |n: u64| if n % 100 == 50 { format!(r#"{{"n": {n}, "bad": true}}"#) } else { format!(r#"{{"n": {n}}}"#) };
@@ -103,7 +103,7 @@ fn a_growing_plugin_meets_its_limit_and_the_other_records_pass() {
 
 #[test]
 fn a_plugin_that_breaks_the_contract_costs_only_its_own_records() {
-    costs_only_its_own_records("lie-verdicts", "plugin_contract");
+    costs_only_its_own_records("lie-verdict-count", "plugin_contract");
 }
 
 #[test]
