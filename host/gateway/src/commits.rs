@@ -97,12 +97,9 @@ async fn ask(client: &Client, pipe: &PipeName, watches: &[(String, Session, Repl
 /// A channel that the answer leaves out does not exist any more.
 fn status_seen<C>(session: Session, status: Option<ChannelStatus>) -> Event<C> {
     match status {
-        Some(status) if status.is_success() => Event::StatusSeen {
-            session,
-            valid: true,
-            committed: status.committed_offset,
-            row_errors: status.rows_error_count,
-        },
+        Some(status) if status.is_success() => {
+            Event::StatusSeen { session, valid: true, committed: status.committed_offset, row_errors: status.rows_error_count }
+        }
         Some(_) | None => Event::StatusSeen { session, valid: false, committed: None, row_errors: 0 },
     }
 }

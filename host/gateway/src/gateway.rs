@@ -35,9 +35,9 @@ pub(crate) enum Error {
     #[error("pipeline `{pipeline}` cannot run its plugins")]
     Plugins { pipeline: Arc<str>, source: snowgate_transform::Error },
     #[error("Snowflake cannot be used")]
-    Snowflake { source: snowgate_snowflake::Error },
+    Snowflake { source: Box<snowgate_snowflake::Error> },
     #[error("table `{table}` of pipeline `{pipeline}` cannot be used")]
-    Table { pipeline: Arc<str>, table: String, source: snowgate_snowflake::Error },
+    Table { pipeline: Arc<str>, table: String, source: Box<snowgate_snowflake::Error> },
     #[error("the runtime could not be started")]
     Runtime { source: std::io::Error },
 }
@@ -79,7 +79,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Error> {
 
 async fn run_pipelines(settings: &Settings, runtime: tokio::runtime::Handle) -> Result<(), Error> {
     let mut shutdown = Shutdown::new().map_err(|source| Error::Runtime { source })?;
-    let client = Client::new(settings.snowflake.clone()).map_err(|source| Error::Snowflake { source })?;
+    let client = Client::new(settings.snowflake.clone()).map_err(|source| Error::Snowflake { source: source.into() })?;
     let (failed, mut failures) = unbounded_channel();
     let shared = Arc::new(Shared {
         clock: Clock::start(),
@@ -132,9 +132,8 @@ fn load_plugins(pipelines: &[PipelineSettings]) -> Result<Vec<Vec<Arc<Plugin>>>,
 /// Finds out what a person would have to change, before anything moves.
 async fn prepare(pipeline: &PipelineSettings, settings: &Settings, client: &Client) -> Result<(), Error> {
     let (kafka, topics, dead_letter_topic) = (pipeline.kafka.clone(), pipeline.topics.clone(), pipeline.dead_letter_topic.clone());
-    let checked = tokio::task::spawn_blocking(move || {
-        snowgate_kafka::check(&kafka, &topics, dead_letter_topic.as_deref(), KAFKA_PATIENCE)
-    });
+    let checked =
+        tokio::task::spawn_blocking(move || snowgate_kafka::check(&kafka, &topics, dead_letter_topic.as_deref(), KAFKA_PATIENCE));
     let checked = checked.await.expect("a check of Kafka does not panic");
     checked.map_err(|source| Error::Kafka { pipeline: pipeline.name.clone(), source })?;
     for table in pipeline.tables.values() {
@@ -147,7 +146,7 @@ async fn prepare(pipeline: &PipelineSettings, settings: &Settings, client: &Clie
         // A role may load into a table without the right to create one.
         let exists = source.outcome() == Failure::Forbidden && client.execute(&sql::describe_table(&name)).await.is_ok();
         if !exists {
-            return Err(Error::Table { pipeline: pipeline.name.clone(), table: table.clone(), source });
+            return Err(Error::Table { pipeline: pipeline.name.clone(), table: table.clone(), source: source.into() });
         }
     }
     Ok(())

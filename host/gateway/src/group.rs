@@ -15,10 +15,10 @@ use snowgate_kafka::{
 };
 use snowgate_record::{Offset, TopicPartition};
 use snowgate_snowflake::client::Client;
-use snowgate_snowflake::row::RowSettings;
-use snowgate_snowflake::wire::{ChannelName, PipeName};
 use snowgate_snowflake::names;
+use snowgate_snowflake::row::RowSettings;
 use snowgate_snowflake::sql::{self, TableName};
+use snowgate_snowflake::wire::{ChannelName, PipeName};
 use snowgate_transform::Plugin;
 use tracing::{info, warn};
 
@@ -89,7 +89,12 @@ impl Context {
     }
 
     /// Lets a partition be read again from `from`.
-    pub(crate) fn restart(&self, partition: TopicPartition, from: Offset, ready: Box<dyn FnOnce(Result<PartitionQueue, KafkaError>) + Send>) {
+    pub(crate) fn restart(
+        &self,
+        partition: TopicPartition,
+        from: Offset,
+        ready: Box<dyn FnOnce(Result<PartitionQueue, KafkaError>) + Send>,
+    ) {
         if let Some(consumer) = &*self.lock_consumer() {
             consumer.restart(partition, from, ready);
         }

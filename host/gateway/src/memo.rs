@@ -24,11 +24,8 @@ struct Written<'a> {
 
 impl Memo<'_> {
     pub(crate) fn to_text(self) -> String {
-        let written = Written {
-            token: self.committed_offset.map(Offset::get),
-            channel: self.channel.into(),
-            table: self.table.into(),
-        };
+        let written =
+            Written { token: self.committed_offset.map(Offset::get), channel: self.channel.into(), table: self.table.into() };
         serde_json::to_string(&written).expect("three plain fields are JSON")
     }
 }

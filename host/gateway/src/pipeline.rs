@@ -69,7 +69,7 @@ impl Pipeline {
         Pipeline {
             channel: route.channel(topic_partition),
             machine: Partition::new(context.policy.clone()),
-            rows: RowWriter::new(context.rows.clone()),
+            rows: RowWriter::new(context.rows),
             body: OpenBody::new(),
             sealed: HashMap::new(),
             unfinished: None,
@@ -417,7 +417,13 @@ impl Pipeline {
                 if force {
                     warn!(%topic, partition, channel = %self.channel, "rows of an earlier session were never committed; sending them again");
                 }
-                self.context.requests.open(self.channel.clone(), self.route.create_table.clone(), session, force, self.reply.clone());
+                self.context.requests.open(
+                    self.channel.clone(),
+                    self.route.create_table.clone(),
+                    session,
+                    force,
+                    self.reply.clone(),
+                );
             }
             Action::StartAt(offset) => {
                 let committed_offset = self.machine.committed().map(Offset::get);

@@ -37,7 +37,9 @@ impl Requests {
         self.runtime.spawn(async move {
             kill_point("open_sent");
             let mut result = client.open_channel(&channel, !force).await;
-            if result.as_ref().is_err_and(|error| error.outcome() == Failure::ObjectMissing) && client.execute(&create_table).await.is_ok() {
+            if result.as_ref().is_err_and(|error| error.outcome() == Failure::ObjectMissing)
+                && client.execute(&create_table).await.is_ok()
+            {
                 result = client.open_channel(&channel, !force).await;
             }
             if let Err(error) = &result {
@@ -81,12 +83,12 @@ fn open_outcome(result: Result<OpenedChannel, Error>) -> OpenOutcome<Continuatio
         Failure::UncommittedRows => OpenOutcome::UncommittedRows,
         Failure::Throttled { retry_after } => OpenOutcome::Unknown { retry_after: retry_after.map(millis) },
         Failure::ObjectMissing => OpenOutcome::ObjectMissing,
-        Failure::Unauthorized | Failure::Forbidden | Failure::Misconfigured | Failure::Tls | Failure::BadRequest => OpenOutcome::Denied,
-        Failure::Unknown
-        | Failure::Unreachable
-        | Failure::ChannelInvalid { .. }
-        | Failure::PipeFailedOver
-        | Failure::TooLarge => OpenOutcome::Unknown { retry_after: None },
+        Failure::Unauthorized | Failure::Forbidden | Failure::Misconfigured | Failure::Tls | Failure::BadRequest => {
+            OpenOutcome::Denied
+        }
+        Failure::Unknown | Failure::Unreachable | Failure::ChannelInvalid { .. } | Failure::PipeFailedOver | Failure::TooLarge => {
+            OpenOutcome::Unknown { retry_after: None }
+        }
     }
 }
 

@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
 use snowgate_record::{Offset, OffsetRange};
 
-use crate::partition::{Action, AppendOutcome, BodyId, Encoded, Event, Millis, OpenOutcome, Partition, Policy, Remembered, Session};
+use crate::partition::{
+    Action, AppendOutcome, BodyId, Encoded, Event, Millis, OpenOutcome, Partition, Policy, Remembered, Session,
+};
 
 /// SplitMix64: the whole history follows from the seed.
 struct Random(u64);
@@ -74,11 +76,7 @@ impl Channel {
         self.waiting.clear();
         self.sequencer += 1;
         self.row = 0;
-        OpenOutcome::Opened {
-            continuation: (self.sequencer, 0),
-            committed: self.committed.and_then(Offset::new),
-            row_errors: 0,
-        }
+        OpenOutcome::Opened { continuation: (self.sequencer, 0), committed: self.committed.and_then(Offset::new), row_errors: 0 }
     }
 
     fn append(&mut self, token: Token, rows: &[Row], end: i64) -> AppendOutcome<Token> {

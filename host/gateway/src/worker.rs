@@ -45,17 +45,41 @@ impl Clock {
 
 /// What a worker can be told.
 pub(crate) enum Message {
-    Assigned { topic_partition: TopicPartition, queue: PartitionQueue, remembered: Remembered, start: Sender<StartReply> },
+    Assigned {
+        topic_partition: TopicPartition,
+        queue: PartitionQueue,
+        remembered: Remembered,
+        start: Sender<StartReply>,
+    },
     /// The group waits no longer: the partition starts without us knowing where.
     StartedBlind(TopicPartition),
-    Revoked { topic_partition: TopicPartition, deadline: Millis, done: Sender<Option<GroupOffset>> },
-    Lost { topic_partition: TopicPartition, done: Sender<Option<GroupOffset>> },
+    Revoked {
+        topic_partition: TopicPartition,
+        deadline: Millis,
+        done: Sender<Option<GroupOffset>>,
+    },
+    Lost {
+        topic_partition: TopicPartition,
+        done: Sender<Option<GroupOffset>>,
+    },
     /// Something happened to a partition, in the given assignment of it.
-    Happened { topic_partition: TopicPartition, epoch: Epoch, event: PartitionEvent },
+    Happened {
+        topic_partition: TopicPartition,
+        epoch: Epoch,
+        event: PartitionEvent,
+    },
     /// The partition is read again, from its new queue.
-    Rewound { topic_partition: TopicPartition, epoch: Epoch, from: Offset, queue: Result<PartitionQueue, KafkaError> },
+    Rewound {
+        topic_partition: TopicPartition,
+        epoch: Epoch,
+        from: Offset,
+        queue: Result<PartitionQueue, KafkaError>,
+    },
     DeadLetterAnswered(DeadLetterReceipt),
-    ReadFailed { topic_partition: TopicPartition, error: KafkaError },
+    ReadFailed {
+        topic_partition: TopicPartition,
+        error: KafkaError,
+    },
     Stop,
 }
 
@@ -107,11 +131,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts a worker; its plugins get instances of their own.
-    pub(crate) fn start(
-        name: String,
-        context: Arc<Context>,
-        plugins: &[Arc<Plugin>],
-    ) -> Result<Worker, snowgate_transform::Error> {
+    pub(crate) fn start(name: String, context: Arc<Context>, plugins: &[Arc<Plugin>]) -> Result<Worker, snowgate_transform::Error> {
         let chain = Chain::new(plugins)?;
         let (sender, receiver) = channel();
         let mailbox = Mailbox { sender, thread: Arc::new(OnceLock::new()) };
@@ -232,7 +252,9 @@ impl Owner {
             Message::Assigned { topic_partition, queue, remembered, start } => {
                 self.assigned(topic_partition, queue, remembered, start);
             }
-            Message::StartedBlind(topic_partition) => self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::StartedBlind, tools)),
+            Message::StartedBlind(topic_partition) => {
+                self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::StartedBlind, tools))
+            }
             Message::Revoked { topic_partition, deadline, done } => match self.partitions.get_mut(&topic_partition) {
                 Some(pipeline) => pipeline.revoke(deadline, done, &mut self.tools),
                 None => drop(done),
@@ -269,7 +291,13 @@ impl Owner {
         }
     }
 
-    fn assigned(&mut self, topic_partition: TopicPartition, queue: PartitionQueue, remembered: Remembered, start: Sender<StartReply>) {
+    fn assigned(
+        &mut self,
+        topic_partition: TopicPartition,
+        queue: PartitionQueue,
+        remembered: Remembered,
+        start: Sender<StartReply>,
+    ) {
         self.epoch += 1;
         let reply = ReplyTo { mailbox: self.mailbox.clone(), topic_partition: topic_partition.clone(), epoch: self.epoch };
         let mut pipeline = Pipeline::new(self.context.clone(), reply, queue);

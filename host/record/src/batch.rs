@@ -247,7 +247,14 @@ impl RecordBatch {
 
     /// Adds a record; its headers, if any, are pushed before it with [`RecordBatch::push_header`].
     #[inline]
-    pub fn push(&mut self, offset: Offset, timestamp: i64, timestamp_type: TimestampType, key: Option<&[u8]>, value: Option<&[u8]>) {
+    pub fn push(
+        &mut self,
+        offset: Offset,
+        timestamp: i64,
+        timestamp_type: TimestampType,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) {
         debug_assert!(self.offsets.last().is_none_or(|last| *last <= offset.get()), "offsets never fall");
         self.offsets.push(offset.get());
         self.timestamps.push(timestamp);

@@ -149,7 +149,13 @@ impl RowWriter {
     }
 
     #[inline]
-    fn write_value(&mut self, record: Record<'_>, value: &[u8], emit_index: Option<u32>, out: &mut Vec<u8>) -> Result<(), RowError> {
+    fn write_value(
+        &mut self,
+        record: Record<'_>,
+        value: &[u8],
+        emit_index: Option<u32>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
         let document = self.validator.validate(value)?;
         if self.settings.mode == RowMode::Columns {
             if document.kind != Kind::Object {

@@ -81,7 +81,8 @@ impl Config {
 
 /// A built plugin.
 pub fn plugin(file: &str) -> PathBuf {
-    let folder = std::env::var_os("SNOWGATE_PLUGINS").expect("SNOWGATE_PLUGINS names the folder of built plugins: use `cargo xtask test`");
+    let folder =
+        std::env::var_os("SNOWGATE_PLUGINS").expect("SNOWGATE_PLUGINS names the folder of built plugins: use `cargo xtask test`");
     Path::new(&folder).join(file)
 }
 
@@ -104,7 +105,9 @@ impl Gateway {
         let environment = [("SNOWGATE_KILL_AT".to_owned(), format!("{point}:{count}"))];
         let file = write_config(world, config);
         let arguments = ["run".into(), "--config".into(), file.into_os_string()];
-        Gateway { process: Process::start(&binary("SNOWGATE_KILLABLE_BIN"), &arguments, &environment, &world.file("gateway", "log")) }
+        Gateway {
+            process: Process::start(&binary("SNOWGATE_KILLABLE_BIN"), &arguments, &environment, &world.file("gateway", "log")),
+        }
     }
 
     /// From a configuration that is written already.

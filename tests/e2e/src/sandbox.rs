@@ -44,7 +44,8 @@ pub struct Account {
 impl Sandbox {
     /// Starts a stand-in Snowflake and, with `topics`, an embedded broker that has them.
     pub fn start(dir: &Path, topics: &[(&str, i32)]) -> Sandbox {
-        let binary: PathBuf = std::env::var_os("SNOWGATE_SANDBOX_BIN").expect("SNOWGATE_SANDBOX_BIN: use `cargo xtask test`").into();
+        let binary: PathBuf =
+            std::env::var_os("SNOWGATE_SANDBOX_BIN").expect("SNOWGATE_SANDBOX_BIN: use `cargo xtask test`").into();
         let mut arguments = vec!["run".to_owned(), "--dir".to_owned(), dir.display().to_string()];
         if !topics.is_empty() {
             arguments.push("--broker".to_owned());
@@ -70,7 +71,8 @@ impl Sandbox {
     }
 
     pub fn get(&self, path: &str) -> Value {
-        let text = ureq::get(format!("{}/sandbox/{path}", self.http)).call().expect("the sandbox answers").body_mut().read_to_string();
+        let text =
+            ureq::get(format!("{}/sandbox/{path}", self.http)).call().expect("the sandbox answers").body_mut().read_to_string();
         serde_json::from_str(&text.expect("the sandbox answers text")).expect("the sandbox answers JSON")
     }
 

@@ -25,13 +25,15 @@ pub struct World {
 impl World {
     pub fn new(partitions: i32) -> World {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
-        let unique = dir.path().file_name().expect("it has a name").to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        let unique =
+            dir.path().file_name().expect("it has a name").to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "");
         let topic = format!("klines_{unique}").to_lowercase();
         let dead_letter_topic = format!("{topic}.dead");
         let apache = kafka::is_apache();
         let topics = [(topic.as_str(), partitions), (dead_letter_topic.as_str(), 1)];
         let sandbox = Sandbox::start(dir.path(), if apache { &[] } else { &topics });
-        let bootstrap = if apache { kafka::apache_bootstrap() } else { sandbox.bootstrap.clone().expect("the sandbox has a broker") };
+        let bootstrap =
+            if apache { kafka::apache_bootstrap() } else { sandbox.bootstrap.clone().expect("the sandbox has a broker") };
         let kafka = Kafka::new(&bootstrap, apache);
         for (topic, partitions) in topics {
             kafka.create_topic(topic, partitions);

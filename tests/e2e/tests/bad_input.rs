@@ -25,7 +25,12 @@ fn unreachable_brokers_are_named() {
     let world = World::new(1);
     let mut config = Config::new(&world);
     config.brokers = "127.0.0.1:1".to_owned();
-    says(&world, &config, UNREACHABLE, &["error: pipeline `test` cannot use Kafka", "because: no broker of `127.0.0.1:1` can be reached", "hint:"]);
+    says(
+        &world,
+        &config,
+        UNREACHABLE,
+        &["error: pipeline `test` cannot use Kafka", "because: no broker of `127.0.0.1:1` can be reached", "hint:"],
+    );
 }
 
 #[test]
@@ -61,7 +66,17 @@ fn a_key_that_snowflake_does_not_know_is_told_with_its_fingerprint() {
 fn a_missing_grant_is_told_with_the_object() {
     let world = World::new(1);
     world.sandbox.fault(json!({"kind": "statement", "times": 0, "action": {"respond": {"status": 422, "body": {"code": "003001", "message": "SQL access control error:\nInsufficient privileges to operate on schema 'PUBLIC'", "sqlState": "42501"}}}}));
-    says(&world, &Config::new(&world), CONFIG, &["table `", "cannot be used", "Insufficient privileges to operate on schema", "hint: grant the role its privileges, then run `snowgate check`"]);
+    says(
+        &world,
+        &Config::new(&world),
+        CONFIG,
+        &[
+            "table `",
+            "cannot be used",
+            "Insufficient privileges to operate on schema",
+            "hint: grant the role its privileges, then run `snowgate check`",
+        ],
+    );
 }
 
 #[test]

@@ -47,7 +47,8 @@ fn without_a_dead_letter_topic_a_poison_record_stops_its_partition_and_no_other(
     world.produce_numbers(1, 100..200);
     world.wait_for_rows(201);
     gateway.stop_cleanly();
-    let stopped: Vec<i64> = world.offsets_in_table().iter().filter(|(partition, _)| *partition == 0).map(|(_, offset)| *offset).collect();
+    let stopped: Vec<i64> =
+        world.offsets_in_table().iter().filter(|(partition, _)| *partition == 0).map(|(_, offset)| *offset).collect();
     assert_eq!(stopped, [0]);
     // Once it may be set aside, the rest follows.
     let config = Config::new(&world).pipeline(&format!("dead_letter_topic = {:?}", world.dead_letter_topic));

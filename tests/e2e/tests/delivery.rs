@@ -22,15 +22,27 @@ fn every_record_of_every_partition_is_loaded_once_and_in_order() {
 #[test]
 fn a_content_row_holds_the_value_as_it_was_and_the_metadata_beside_it() {
     let world = World::new(1);
-    world.kafka.produce_with(&world.topic, 0, "BTCUSDT", r#"{"data": {"k": {"s": "BTCUSDT", "c": "0.0020"}}, "big": 12345678901234567890.10}"#, ("source", "binance"));
+    world.kafka.produce_with(
+        &world.topic,
+        0,
+        "BTCUSDT",
+        r#"{"data": {"k": {"s": "BTCUSDT", "c": "0.0020"}}, "big": 12345678901234567890.10}"#,
+        ("source", "binance"),
+    );
     let gateway = Gateway::start(&world, &Config::new(&world));
     world.wait_for_rows(1);
     let page = world.sandbox.get(&format!("rows?table=CRYPTO_DB.PUBLIC.{}", world.table()));
     let line = page["lines"][0].as_str().unwrap();
-    assert!(line.contains(r#""RECORD_CONTENT":{"data": {"k": {"s": "BTCUSDT", "c": "0.0020"}}, "big": 12345678901234567890.10}"#), "{line}");
+    assert!(
+        line.contains(r#""RECORD_CONTENT":{"data": {"k": {"s": "BTCUSDT", "c": "0.0020"}}, "big": 12345678901234567890.10}"#),
+        "{line}"
+    );
     let row = &world.sandbox.rows(&world.table())[0];
     let metadata = &row["RECORD_METADATA"];
-    assert_eq!((metadata["topic"].as_str(), metadata["partition"].as_i64(), metadata["offset"].as_i64()), (Some(world.topic.as_str()), Some(0), Some(0)));
+    assert_eq!(
+        (metadata["topic"].as_str(), metadata["partition"].as_i64(), metadata["offset"].as_i64()),
+        (Some(world.topic.as_str()), Some(0), Some(0))
+    );
     assert_eq!((metadata["key"].as_str(), metadata["headers"]["source"].as_str()), (Some("BTCUSDT"), Some("binance")));
     assert!(metadata["CreateTime"].as_i64().is_some_and(|time| time > 1_700_000_000_000), "{metadata}");
     let path = world.sandbox.query(&format!("SELECT RECORD_CONTENT:data:k:s::string FROM CRYPTO_DB.PUBLIC.{}", world.topic));
@@ -45,7 +57,10 @@ fn columns_mode_makes_a_column_of_each_top_level_field() {
     let gateway = Gateway::start(&world, &Config::new(&world).rows("columns"));
     world.wait_for_rows(1);
     let row = &world.sandbox.rows(&world.table())[0];
-    assert_eq!((row["symbol"].as_str(), row["price"].as_f64(), row["closed"].as_bool()), (Some("BTCUSDT"), Some(0.002), Some(true)));
+    assert_eq!(
+        (row["symbol"].as_str(), row["price"].as_f64(), row["closed"].as_bool()),
+        (Some("BTCUSDT"), Some(0.002), Some(true))
+    );
     gateway.stop_cleanly();
 }
 
@@ -81,7 +96,9 @@ fn two_pipelines_load_their_topics_into_their_tables() {
     let text = config.to_text().replace(&format!("group = {:?}\n", config.group), "");
     let gateway = Gateway::start_text(&world, &text);
     world.wait_for_rows(50);
-    eventually("the rows of the other table", || (world.sandbox.account("OTHER", &world.dead_letter_topic).rows == 70).then_some(()));
+    eventually("the rows of the other table", || {
+        (world.sandbox.account("OTHER", &world.dead_letter_topic).rows == 70).then_some(())
+    });
     assert_eq!(world.account(), Account { rows: 50, distinct: 50, duplicates: 0, out_of_order: 0 });
     gateway.stop_cleanly();
 }

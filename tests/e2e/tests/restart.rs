@@ -33,7 +33,12 @@ fn dies_at(point: &str, count: u32) {
         first.process.signal(libc::SIGTERM);
     }
     let status = first.process.wait();
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(libc::SIGKILL), "it died at {point}: {}", first.process.log());
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&status),
+        Some(libc::SIGKILL),
+        "it died at {point}: {}",
+        first.process.log()
+    );
     let second = Gateway::start(&world, &config);
     world.assert_exactly_once();
     second.stop_cleanly();

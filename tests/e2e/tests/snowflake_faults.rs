@@ -41,8 +41,11 @@ fn an_answer_that_makes_no_sense_is_no_answer() {
 
 #[test]
 fn server_errors_before_and_after_the_rows_were_taken_are_survived() {
-    let scripts: Vec<Value> =
-        [(500, true), (503, false), (502, true), (504, true), (408, false)].iter().enumerate().map(|(i, (status, apply))| answers("append", 2 + 2 * i as u64, 1, *status, "X", *apply)).collect();
+    let scripts: Vec<Value> = [(500, true), (503, false), (502, true), (504, true), (408, false)]
+        .iter()
+        .enumerate()
+        .map(|(i, (status, apply))| answers("append", 2 + 2 * i as u64, 1, *status, "X", *apply))
+        .collect();
     survives(&scripts);
 }
 
@@ -106,7 +109,10 @@ fn a_channel_that_forgot_its_offset_stops_the_partition() {
     world.assert_exactly_once();
     gateway.stop_cleanly();
     // The table is replaced: its channels and their offset tokens are gone with it.
-    world.sandbox.query(&format!("CREATE OR REPLACE TABLE CRYPTO_DB.PUBLIC.{} (RECORD_METADATA VARIANT, RECORD_CONTENT VARIANT)", world.table()));
+    world.sandbox.query(&format!(
+        "CREATE OR REPLACE TABLE CRYPTO_DB.PUBLIC.{} (RECORD_METADATA VARIANT, RECORD_CONTENT VARIANT)",
+        world.table()
+    ));
     world.produce_numbers(0, 100..200);
     let again = Gateway::start(&world, &config);
     again.wait_for_log("channel_regressed");

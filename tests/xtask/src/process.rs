@@ -29,7 +29,7 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     Err(format!("`{name}` failed ({}):\n{}", ran.status, tail(error.trim_end(), TAIL)))
 }
 
-/// Runs a program to its end, its output in `log`, with a progress line that counts what cargo has compiled.
+/// Runs a program to its end, its output in `log`, with a progress line that counts what cargo has compiled or tested.
 pub(crate) fn logged(label: &str, command: &mut Command, log: &Path) -> Outcome<ExitStatus> {
     if let Some(folder) = log.parent() {
         make_folder(folder)?;
@@ -41,14 +41,19 @@ pub(crate) fn logged(label: &str, command: &mut Command, log: &Path) -> Outcome<
         if let Some(status) = child.ended()? {
             return Ok(status);
         }
-        let compiled = child.log().lines().filter(|line| line.trim_start().starts_with("Compiling ")).count();
-        let so_far = duration(started.elapsed());
-        if compiled > 0 {
-            progress.show(format_args!("{label}: {compiled} crates, {so_far}"));
-        } else {
-            progress.show(format_args!("{label}: {so_far}"));
-        }
+        progress.show(format_args!("{label}: {}{}", so_far(&child.log()), duration(started.elapsed())));
         std::thread::sleep(GLANCE);
+    }
+}
+
+/// How far cargo is, by what it has printed: tests, or else crates.
+fn so_far(log: &str) -> String {
+    let tests = log.lines().filter(|line| line.starts_with("test ") && line.ends_with("... ok")).count();
+    let crates = log.lines().filter(|line| line.trim_start().starts_with("Compiling ")).count();
+    match (tests, crates) {
+        (0, 0) => String::new(),
+        (0, crates) => format!("{crates} crates, "),
+        (tests, _) => format!("{tests} tests, "),
     }
 }
 
@@ -221,6 +226,13 @@ mod tests {
     fn only_the_end_of_a_long_log_is_shown() {
         let text = (0..100).map(|line| line.to_string()).collect::<Vec<_>>().join("\n");
         assert_eq!(tail(&text, 2), "    98\n    99");
+    }
+
+    #[test]
+    fn progress_counts_crates_and_then_tests() {
+        assert_eq!(so_far("nothing yet"), "");
+        assert_eq!(so_far("   Compiling a\n   Compiling b\n"), "2 crates, ");
+        assert_eq!(so_far("   Compiling a\ntest one ... ok\ntest two ... FAILED\n"), "1 tests, ");
     }
 
     #[test]

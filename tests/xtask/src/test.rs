@@ -95,6 +95,8 @@ fn end_to_end(workspace: &Workspace, kind: Kind, filter: Option<&str>, sum: &mut
 /// Runs `cargo test` and adds up what it says.
 fn suite(workspace: &Workspace, label: &'static str, cargo: &mut Command, sum: &mut Sum) -> Outcome {
     let log = workspace.scratch("logs").join(format!("{}.log", label.replace([' ', ','], "-").replace("--", "-")));
+    // What failed is said by the test; where rustc's own frames stand is no help.
+    cargo.env("RUST_BACKTRACE", "0");
     let status = logged(label, cargo, &log)?;
     let text = fs::read_to_string(&log).map_err(|error| format!("could not read `{}`: {error}", log.display()))?;
     let binaries = parse(&text);

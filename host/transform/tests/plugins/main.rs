@@ -23,14 +23,14 @@ fn component(file: &str) -> PathBuf {
 }
 
 fn settings(file: &str, config: &str) -> PluginSettings {
-    let name = file.trim_end_matches(".wasm").replace('_', "-");
+    let name = file.trim_end_matches(".wasm").trim_start_matches("fixtures/").replace('_', "-");
     PluginSettings { name, path: component(file), config_json: config.into(), limits: Limits::default() }
 }
 
 fn hostile(config: &str) -> PluginSettings {
     // Short, so that endless plugins cost the tests little, and long enough for a machine that is busy.
     let limits = Limits { batch_time: Duration::from_millis(300), ..Limits::default() };
-    PluginSettings { limits, ..settings("hostile.wasm", config) }
+    PluginSettings { limits, ..settings("fixtures/hostile.wasm", config) }
 }
 
 fn chain(plugins: &[PluginSettings]) -> Chain {
