@@ -42,9 +42,6 @@ mod telemetry;
 mod units;
 mod worker;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let command = Cli::parse().command;
     keep_secrets_out_of_core_dumps();

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Inlining, OptLevel};
 
 use crate::bindings;
@@ -48,6 +48,14 @@ impl Engine {
             })
             .map_err(|source| Error::Engine { source: source.into() })?;
         Ok(Engine { wasm, linker: std::sync::Arc::new(linker) })
+    }
+
+    /// Compiles a component with an engine of its own: the compiler keeps its working memory, 100 MB and more, as long as its
+    /// engine lives.
+    pub(crate) fn compile(&self, component: &[u8]) -> wasmtime::Result<Component> {
+        let compiled = wasmtime::Engine::new(&config())?.precompile_component(component)?;
+        // SAFETY: these bytes come from the line above, from an engine of the same version and configuration.
+        unsafe { Component::deserialize(&self.wasm, compiled) }
     }
 
     pub(crate) fn wasm(&self) -> &wasmtime::Engine {

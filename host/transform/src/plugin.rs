@@ -165,8 +165,7 @@ fn compile(engine: &Engine, settings: &PluginSettings, bytes: &[u8]) -> Result<C
         [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => {}
         _ => return Err(Error::NotWasm { plugin: settings.name.clone(), path: settings.path.clone() }),
     }
-    Component::from_binary(engine.wasm(), bytes)
-        .map_err(|source| Error::Compile { plugin: settings.name.clone(), source: source.into() })
+    engine.compile(bytes).map_err(|source| Error::Compile { plugin: settings.name.clone(), source: source.into() })
 }
 
 /// A component's imports are its permissions, and there is one to have.

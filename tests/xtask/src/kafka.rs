@@ -25,8 +25,8 @@ use crate::workspace::{cache, make_folder, write_file};
 
 /// How long nodes may take to come up or down on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The first port of clusters that tests and benchmarks start, away from the one that people use.
-const LEASED_PORT: u16 = 19_092;
+/// First ports of clusters that tests and benchmarks start, away from the one that people use. Several, for several checkouts.
+const LEASED_PORTS: std::ops::Range<u16> = 19_092..19_592;
 /// Between the ports of two nodes; the controller's is in between.
 const PORT_STEP: u16 = 10;
 
@@ -163,20 +163,38 @@ fn java() -> Outcome<Command> {
     Ok(java)
 }
 
-/// A cluster that ends with its guard, data included, if it was started for it.
+/// A cluster of one node that ends with its guard, data included.
+///
+/// Its port is locked as long as it lives, so that two of us do not take each other's cluster for what a killed run left behind.
 pub(crate) struct Lease {
     cluster: Cluster,
+    _lock: File,
 }
 
 impl Lease {
-    /// A fresh cluster of one node.
+    /// A fresh cluster.
     pub(crate) fn take() -> Outcome<Lease> {
-        let lease = Lease { cluster: Cluster::on_port(LEASED_PORT)? };
-        lease.cluster.wipe()?;
         let started = Instant::now();
+        let lease = Lease::lock()?;
+        lease.cluster.wipe()?;
         lease.cluster.start(1)?;
         done("kafka", format_args!("Apache Kafka {} at {} ({})", files::VERSION, lease.bootstrap(), duration(started.elapsed())));
         Ok(lease)
+    }
+
+    fn lock() -> Outcome<Lease> {
+        for port in LEASED_PORTS.step_by(usize::from(PORT_STEP)) {
+            let cluster = Cluster::on_port(port)?;
+            let file = cluster.folder.with_extension("lock");
+            make_folder(file.parent().unwrap_or(&file))?;
+            let lock = File::create(&file).map_err(|error| format!("could not write `{}`: {error}", file.display()))?;
+            let ours = lock.try_lock().is_ok();
+            // A port of a cluster that a killed run left behind is not free, but will be.
+            if ours && (cluster.nodes() > 0 || cluster.is_free(1).is_ok()) {
+                return Ok(Lease { cluster, _lock: lock });
+            }
+        }
+        Err(format!("all ports from {} to {} are taken", LEASED_PORTS.start, LEASED_PORTS.end))
     }
 
     pub(crate) fn bootstrap(&self) -> String {
@@ -236,13 +254,7 @@ impl Cluster {
             return Ok(false);
         }
         fetch()?;
-        for &node in &down {
-            for port in [self.node_port(node), self.node_port(node) + 1] {
-                TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
-                    format!("port {port} is not free ({error}): something else listens there\n\nhint: choose another with `--port`")
-                })?;
-            }
-        }
+        down.iter().try_for_each(|&node| self.is_free(node))?;
         if made == 0
             && let Err(problem) = self.format(nodes)
         {
@@ -256,6 +268,16 @@ impl Cluster {
             let _stopped_as_far_as_possible = self.stop();
         })?;
         Ok(true)
+    }
+
+    /// A problem if something else listens where a node is to listen.
+    fn is_free(&self, node: u16) -> Outcome {
+        [self.node_port(node), self.node_port(node) + 1].into_iter().try_for_each(|port| {
+            let bound = TcpListener::bind(("127.0.0.1", port)).map(drop);
+            bound.map_err(|error| {
+                format!("port {port} is not free ({error}): something else listens there\n\nhint: choose another with `--port`")
+            })
+        })
     }
 
     /// Makes the nodes' folders.
