@@ -21,7 +21,7 @@ use crate::native;
 pub struct KafkaConfig {
     /// The brokers to ask first, each as `host:port`.
     pub brokers: Vec<String>,
-    /// The consumer group. Default: the name of the pipeline.
+    /// The consumer group. Default: `snowgate-` and the name of the pipeline.
     #[serde(default)]
     pub group: Option<String>,
     /// Where a partition starts when neither Snowflake nor the group knows an offset: `earliest` or `latest`.
