@@ -5,6 +5,8 @@
 //!
 //! Invariant: every column of a batch has one item per record, offsets never fall, and ends never fall.
 
+use std::ops::Range;
+
 use crate::offset::{Offset, OffsetRange, TopicPartition};
 
 /// A column of byte strings. Item `i` is `data[ends[i - 1]..ends[i]]`, and the first begins at 0.
@@ -41,7 +43,7 @@ impl std::error::Error for ColumnError {}
 
 impl Column {
     /// A column from parts that came from outside, checked.
-    pub fn from_parts(data: Vec<u8>, ends: Vec<u32>, nulls: Vec<u8>) -> Result<Column, ColumnError> {
+    pub fn from_parts(data: Vec<u8>, ends: Vec<u32>, mut nulls: Vec<u8>) -> Result<Column, ColumnError> {
         let mut previous = 0;
         for (index, &end) in ends.iter().enumerate() {
             if end < previous {
@@ -55,6 +57,7 @@ impl Column {
         if !nulls.is_empty() && nulls.len() != ends.len().div_ceil(8) {
             return Err(ColumnError::Nulls { bytes: nulls.len(), items: ends.len() });
         }
+        clear_behind(&mut nulls, ends.len());
         Ok(Column { data, ends, nulls })
     }
 
@@ -114,8 +117,36 @@ impl Column {
         self.data.truncate(self.ends.last().copied().unwrap_or(0) as usize);
         if !self.nulls.is_empty() {
             self.nulls.truncate(len.div_ceil(8));
-            if let (Some(last), true) = (self.nulls.last_mut(), !len.is_multiple_of(8)) {
-                *last &= (1 << (len % 8)) - 1;
+            clear_behind(&mut self.nulls, len);
+        }
+    }
+
+    /// Adds the items `range` of `other`.
+    fn push_range(&mut self, other: &Column, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        let start = if range.start == 0 { 0 } else { other.ends[range.start - 1] };
+        let end = other.ends[range.end - 1];
+        let first = self.ends.len();
+        // A column holds less than four gigabytes, so what wraps on the way down wraps back on the way up.
+        let shift = (self.data.len() as u32).wrapping_sub(start);
+        self.data.extend_from_slice(&other.data[start as usize..end as usize]);
+        self.ends.extend(other.ends[range.clone()].iter().map(|end| end.wrapping_add(shift)));
+        if self.nulls.is_empty() && other.nulls.is_empty() {
+            return;
+        }
+        let bytes = self.ends.len().div_ceil(8);
+        if other.nulls.is_empty() {
+            self.nulls.resize(bytes, 0);
+        } else if first.is_multiple_of(8) && range.start.is_multiple_of(8) {
+            self.nulls.resize(first / 8, 0);
+            self.nulls.extend_from_slice(&other.nulls[range.start / 8..range.end.div_ceil(8)]);
+            clear_behind(&mut self.nulls, self.ends.len());
+        } else {
+            self.nulls.resize(bytes, 0);
+            for (index, _) in (first..).zip(range.clone()).filter(|(_, from)| other.is_null(*from)) {
+                self.nulls[index / 8] |= 1 << (index % 8);
             }
         }
     }
@@ -136,6 +167,13 @@ impl Column {
 
     pub fn nulls(&self) -> &[u8] {
         &self.nulls
+    }
+}
+
+/// Clears the bits behind the last of `items`.
+fn clear_behind(nulls: &mut [u8], items: usize) {
+    if let (Some(last), false) = (nulls.last_mut(), items.is_multiple_of(8)) {
+        *last &= (1 << (items % 8)) - 1;
     }
 }
 
@@ -160,9 +198,21 @@ impl Headers {
         &self.values
     }
 
-    fn of(&self, index: usize) -> std::ops::Range<usize> {
+    fn of(&self, index: usize) -> Range<usize> {
         let start = if index == 0 { 0 } else { self.counts[index - 1] };
         start as usize..self.counts[index] as usize
+    }
+
+    fn push_range(&mut self, other: &Headers, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        let start = if range.start == 0 { 0 } else { other.counts[range.start - 1] };
+        let end = other.counts[range.end - 1];
+        let shift = (self.names.len() as u32).wrapping_sub(start);
+        self.counts.extend(other.counts[range].iter().map(|count| count.wrapping_add(shift)));
+        self.names.push_range(&other.names, start as usize..end as usize);
+        self.values.push_range(&other.values, start as usize..end as usize);
     }
 
     fn clear(&mut self) {
@@ -278,6 +328,38 @@ impl RecordBatch {
         self.push(record.offset(), record.timestamp(), record.timestamp_type(), key, value);
     }
 
+    /// Adds copies of the records `range` of `other`.
+    pub fn push_range(&mut self, other: &RecordBatch, range: Range<usize>) {
+        self.push_range_but_values(other, range.clone());
+        self.values.push_range(&other.values, range);
+    }
+
+    /// Adds copies of the records `range` of `other` with other values: as many items of `values`, from `first` on.
+    pub fn push_range_with_values(&mut self, other: &RecordBatch, range: Range<usize>, values: &Column, first: usize) {
+        let count = range.len();
+        self.push_range_but_values(other, range);
+        self.values.push_range(values, first..first + count);
+    }
+
+    /// Makes this a copy of `other` with other values, which are not copied.
+    ///
+    /// # Panics
+    /// When there is not one value for each record.
+    pub fn copy_with_values(&mut self, other: &RecordBatch, values: Column) {
+        assert_eq!(other.len(), values.len(), "one value for each record");
+        self.reset(&other.topic_partition);
+        self.push_range_but_values(other, 0..other.len());
+        self.values = values;
+    }
+
+    fn push_range_but_values(&mut self, other: &RecordBatch, range: Range<usize>) {
+        self.offsets.extend_from_slice(&other.offsets[range.clone()]);
+        self.timestamps.extend_from_slice(&other.timestamps[range.clone()]);
+        self.timestamp_types.extend_from_slice(&other.timestamp_types[range.clone()]);
+        self.keys.push_range(&other.keys, range.clone());
+        self.headers.push_range(&other.headers, range);
+    }
+
     pub fn record(&self, index: usize) -> Record<'_> {
         assert!(index < self.len(), "record {index} of {}", self.len());
         Record { batch: self, index }
@@ -390,9 +472,63 @@ mod tests {
         assert_eq!(Column::from_parts(vec![1], vec![2], vec![]), Err(ColumnError::LastEnd { end: 2, data: 1 }));
         assert_eq!(Column::from_parts(vec![1], vec![1], vec![0, 0]), Err(ColumnError::Nulls { bytes: 2, items: 1 }));
         assert!(Column::from_parts(vec![], vec![0, 0], vec![2]).unwrap().get(1).is_none());
+        let mut column = Column::from_parts(vec![1], vec![1], vec![0xfe]).unwrap();
+        column.push(Some(b"x"));
+        assert_eq!(column.get(1), Some(&b"x"[..]));
+    }
+
+    /// A batch of these records: key, value, how many headers.
+    type Drawn = (Option<Vec<u8>>, Option<Vec<u8>>, u8);
+
+    fn filled(records: &[Drawn]) -> RecordBatch {
+        let mut batch = batch();
+        for (index, (key, value, headers)) in records.iter().enumerate() {
+            for header in 0..*headers {
+                batch.push_header(&[header], (header % 2 == 0).then_some(&b"x"[..]));
+            }
+            let offset = Offset::new(index as i64).unwrap();
+            batch.push(offset, index as i64 * 7, TimestampType::CreateTime, key.as_deref(), value.as_deref());
+        }
+        batch
+    }
+
+    fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
+        let bytes = || prop::option::weighted(0.8, prop::collection::vec(any::<u8>(), 0..4));
+        prop::collection::vec((bytes(), bytes(), 0u8..3), 0..40)
     }
 
     proptest! {
+        #[test]
+        fn ranges_put_together_equal_records_pushed_one_by_one(
+            records in drawn(),
+            pieces in prop::collection::vec((0usize..40, 0usize..40), 0..5),
+        ) {
+            let source = filled(&records);
+            let (mut by_range, mut one_by_one, mut replaced) = (batch(), batch(), batch());
+            let mut at = 0;
+            for (skip, take) in pieces {
+                let start = (at + skip % 20).min(source.len());
+                at = (start + take).min(source.len());
+                by_range.push_range(&source, start..at);
+                replaced.push_range_with_values(&source, start..at, source.keys(), start);
+                for record in (start..at).map(|index| source.record(index)) {
+                    one_by_one.push_derived(record, record.key(), record.value());
+                }
+            }
+            let see = |batch: &RecordBatch| -> Vec<_> {
+                let own = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+                let headers = |record: Record<'_>| -> Vec<_> { record.headers().map(|(n, v)| (n.to_vec(), own(v))).collect() };
+                batch.iter().map(|r| (r.offset(), r.timestamp(), own(r.key()), own(r.value()), headers(r))).collect()
+            };
+            prop_assert_eq!(see(&by_range), see(&one_by_one));
+            let with_keys: Vec<_> = see(&one_by_one).into_iter().map(|r| (r.0, r.1, r.2.clone(), r.2, r.4)).collect();
+            prop_assert_eq!(see(&replaced), with_keys);
+            // What is pushed behind is not taken for null.
+            by_range.push(Offset::new(99).unwrap(), 0, TimestampType::CreateTime, Some(b"k"), Some(b"v"));
+            let last = by_range.record(by_range.len() - 1);
+            prop_assert_eq!((last.key(), last.value()), (Some(&b"k"[..]), Some(&b"v"[..])));
+        }
+
         #[test]
         fn a_truncated_column_equals_one_that_never_grew(
             items in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 0..4)), 0..40),

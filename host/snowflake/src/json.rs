@@ -4,7 +4,8 @@
 //! document, raw control bytes in strings (a line feed would end the row), invalid UTF-8, lone surrogates, keys that an object has
 //! twice, endless nesting. What is left is copied byte for byte; numbers keep their text, however many digits they have.
 //!
-//! The walk goes from token to token. Strings are not walked: [`scan`] knows where they end. Keys are compared in [`keys`]. Nothing
+//! The walk goes from token to token. Strings are not walked: [`scan`] knows where they end. Keys are compared in [`keys`], but for
+//! those that stood in the document before as well, which [`shape`] remembers. Nothing
 //! is allocated for a record, nothing recurses, and the time taken grows with the bytes (n log n for objects with very many keys).
 //!
 //! Invariant: what passes holds no byte below 0x20 inside a string, so only white space between tokens can be a line break, and
@@ -13,9 +14,11 @@
 mod keys;
 mod reason;
 mod scan;
+mod shape;
 
 use crate::json::keys::{Duplicate, Keys, Object};
 use crate::json::scan::Scanner;
+use crate::json::shape::Shape;
 
 pub use crate::json::keys::KeyRule;
 pub use crate::json::reason::{JsonError, Reason};
@@ -63,13 +66,14 @@ struct Frame {
 #[derive(Debug)]
 pub struct Validator {
     keys: Keys,
+    shape: Shape,
     frames: Box<[Frame; MAX_DEPTH]>,
     rule: KeyRule,
 }
 
 impl Validator {
     pub fn new(rule: KeyRule) -> Validator {
-        Validator { keys: Keys::default(), frames: Box::new([Frame::default(); MAX_DEPTH]), rule }
+        Validator { keys: Keys::default(), shape: Shape::new(), frames: Box::new([Frame::default(); MAX_DEPTH]), rule }
     }
 
     /// Says what `bytes` are, or why they are not exactly one strict JSON document.
@@ -80,10 +84,12 @@ impl Validator {
         }
         self.keys.clear();
         let mut walk = Walk { bytes, scanner: Scanner::new(bytes), line_breaks: false };
-        let document = walk.document(&mut self.keys, &mut self.frames, self.rule)?;
+        self.shape.begin();
+        let document = walk.document(&mut self.keys, &mut self.shape, &mut self.frames, self.rule)?;
         if walk.scanner.saw_high() {
             check_utf8(bytes)?;
         }
+        self.shape.end(document.kind == Kind::Object && document.reserved_key.is_none());
         Ok(document)
     }
 }
@@ -103,7 +109,13 @@ impl Walk<'_> {
     }
 
     #[inline(always)]
-    fn document(&mut self, keys: &mut Keys, frames: &mut [Frame; MAX_DEPTH], rule: KeyRule) -> Result<Document, JsonError> {
+    fn document(
+        &mut self,
+        keys: &mut Keys,
+        shape: &mut Shape,
+        frames: &mut [Frame; MAX_DEPTH],
+        rule: KeyRule,
+    ) -> Result<Document, JsonError> {
         let start = skip_blanks(self.bytes, 0).0;
         let mut position = start;
         let kind = match self.at(start) {
@@ -133,11 +145,25 @@ impl Walk<'_> {
                     frames[depth] = Frame { object, is_object };
                     depth += 1;
                     is_object = opening == b'{';
-                    position = self.skip(position + 1);
+                    let opened = position + 1;
                     if is_object {
                         object = keys.open(depth == 1 && rule == KeyRule::Columns);
+                        if depth == 1 && shape.is_following() {
+                            if let Some(next) = shape.follow(self.bytes, opened) {
+                                position = next;
+                                continue 'values;
+                            }
+                            shape.leave(self.bytes, keys, &mut object).map_err(duplicate)?;
+                        }
+                    }
+                    position = self.skip(opened);
+                    if is_object {
                         if self.at(position) != b'}' {
+                            let quote = position;
                             position = self.key(position, keys, &mut object, depth, &mut reserved_key)?;
+                            if depth == 1 && shape.is_learning() {
+                                shape.learn(&self.bytes[opened..position], quote - opened);
+                            }
                             continue 'values;
                         }
                     } else if self.at(position) != b']' {
@@ -155,7 +181,20 @@ impl Walk<'_> {
                 if depth == 0 {
                     break 'values;
                 }
-                if is_object && let Some(letter) = self.letter_key(position) {
+                let ended = position;
+                if depth == 1 && is_object && shape.is_following() {
+                    if let Some(next) = shape.follow(self.bytes, position) {
+                        position = next;
+                        continue 'values;
+                    }
+                    position = self.skip(position);
+                    if self.at(position) == b',' {
+                        shape.leave(self.bytes, keys, &mut object).map_err(duplicate)?;
+                    }
+                } else if is_object
+                    && let Some(letter) = self.letter_key(position)
+                    && !(depth == 1 && shape.is_learning())
+                {
                     object.add_letter(letter, position + 3).map_err(duplicate)?;
                     position += 7;
                     continue 'values;
@@ -165,7 +204,11 @@ impl Walk<'_> {
                     b',' => {
                         position = self.skip(position + 1);
                         if is_object {
+                            let quote = position;
                             position = self.key(position, keys, &mut object, depth, &mut reserved_key)?;
+                            if depth == 1 && shape.is_learning() {
+                                shape.learn(&self.bytes[ended..position], quote - ended);
+                            }
                         }
                         continue 'values;
                     }

@@ -73,6 +73,22 @@ impl Answer {
         self.verdicts.iter().all(|verdict| *verdict == KEEP)
     }
 
+    /// The values, when there is exactly one for each record and nothing else about any record changes.
+    pub(crate) fn take_values_if_all_replaced(&mut self) -> Option<Column> {
+        // Each replaced record has an output, so as many outputs as records are one each.
+        let only_values = self.keys.is_empty() && self.values.nulls().is_empty() && self.sources.len() == self.verdicts.len();
+        (only_values && self.verdicts.iter().all(|verdict| *verdict == REPLACE)).then(|| std::mem::take(&mut self.values))
+    }
+
+    /// Whether each output keeps the key of its record.
+    pub(crate) fn keeps_keys(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub(crate) fn values(&self) -> &Column {
+        &self.values
+    }
+
     /// How many outputs from `first` on belong to record `index`.
     pub(crate) fn outputs_of(&self, index: usize, first: usize) -> usize {
         self.sources[first..].iter().take_while(|source| **source as usize == index).count()

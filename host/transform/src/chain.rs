@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snowgate_record::{RecordBatch, TopicPartition};
 use tracing::warn;
@@ -80,6 +80,20 @@ pub struct PluginCounts {
     pub rejected: u64,
     /// Calls that cost the plugin its instance.
     pub faults: u64,
+    /// Nanoseconds spent in the plugin and on the way to it and back.
+    pub nanos: u64,
+}
+
+impl PluginCounts {
+    pub fn add(&mut self, more: &PluginCounts) {
+        self.kept += more.kept;
+        self.replaced += more.replaced;
+        self.split += more.split;
+        self.dropped += more.dropped;
+        self.rejected += more.rejected;
+        self.faults += more.faults;
+        self.nanos += more.nanos;
+    }
 }
 
 struct Stage {
@@ -147,7 +161,9 @@ impl Chain {
             if current.is_empty() {
                 break;
             }
+            let started = Instant::now();
             stage.judge(current, &mut self.parts, counts)?;
+            counts.nanos += u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
             if let [Part::Answered { answer, .. }] = &self.parts[..]
                 && answer.keeps_all()
             {
@@ -160,16 +176,14 @@ impl Chain {
             }
             let plugin = stage.worker.plugin().shared_name();
             note_rejections(&self.parts, &self.survivors.origins, &plugin, &mut self.rejected, &mut out.rejected);
-            write_survivors(&self.parts, current, &self.survivors.origins, &self.rejected, &mut self.spare, counts);
+            write_survivors(&mut self.parts, current, &self.survivors.origins, &self.rejected, &mut self.spare, counts);
             std::mem::swap(&mut self.survivors, &mut self.spare);
             untouched = false;
         }
         self.parts.clear();
         if untouched {
             out.records.reset(batch.topic_partition());
-            for record in batch.iter() {
-                out.records.push_derived(record, record.key(), record.value());
-            }
+            out.records.push_range(batch, 0..batch.len());
             out.dropped = 0;
         } else {
             std::mem::swap(&mut out.records, &mut self.survivors.records);
@@ -224,10 +238,7 @@ impl Stage {
         let mut timeouts = 0;
         while let Some(range) = waiting.pop() {
             self.scratch.reset(batch.topic_partition());
-            for index in range.clone() {
-                let record = batch.record(index);
-                self.scratch.push_derived(record, record.key(), record.value());
-            }
+            self.scratch.push_range(batch, range.clone());
             let time = isolation_time(self.worker.plugin().limits(), range.len(), timeouts);
             match self.worker.call(&self.scratch, time)? {
                 Ok(answer) => parts.push(Part::Answered { start: range.start, answer }),
@@ -287,15 +298,25 @@ fn note_rejections(parts: &[Part], origins: &[u32], plugin: &Arc<str>, rejected:
 
 /// Writes what survives of `current` into `next`, leaving out every record that was rejected, with all its siblings.
 fn write_survivors(
-    parts: &[Part],
+    parts: &mut [Part],
     current: &RecordBatch,
     origins: &[u32],
     rejected: &[bool],
     next: &mut Survivors,
     counts: &mut PluginCounts,
 ) {
-    next.records.reset(current.topic_partition());
     next.origins.clear();
+    // Where every record was replaced by one other, the answer's values become the survivors' without a copy. Nothing that was
+    // rejected by an earlier plugin is still here.
+    if let [Part::Answered { answer, .. }] = parts
+        && let Some(values) = answer.take_values_if_all_replaced()
+    {
+        counts.replaced += values.len() as u64;
+        next.records.copy_with_values(current, values);
+        next.origins.extend_from_slice(origins);
+        return;
+    }
+    next.records.reset(current.topic_partition());
     for part in parts {
         let (start, answer) = match part {
             Part::Answered { start, answer } => (*start, answer),
@@ -305,30 +326,75 @@ fn write_survivors(
             }
         };
         let mut output = 0;
+        let mut run = Run::default();
         for (index, &verdict) in answer.verdicts.iter().enumerate() {
-            let record = current.record(start + index);
-            let origin = origins[start + index];
+            let index_in_batch = start + index;
+            let origin = origins[index_in_batch];
             let alive = !rejected[origin as usize];
             match verdict {
                 KEEP => {
                     counts.kept += 1;
                     if alive {
-                        next.records.push_derived(record, record.key(), record.value());
-                        next.origins.push(origin);
+                        run.add(index_in_batch, None, current, answer, origins, next);
                     }
                 }
                 DROP => counts.dropped += 1,
                 REPLACE => {
                     let outputs = answer.outputs_of(index, output);
                     *if outputs == 1 { &mut counts.replaced } else { &mut counts.split } += 1;
-                    for output in (output..output + outputs).filter(|_| alive) {
-                        next.records.push_derived(record, answer.key(output, record.key()), answer.value(output));
-                        next.origins.push(origin);
+                    if alive && outputs == 1 && answer.keeps_keys() {
+                        run.add(index_in_batch, Some(output), current, answer, origins, next);
+                    } else if alive {
+                        run.write(current, answer, origins, next);
+                        let record = current.record(index_in_batch);
+                        for output in output..output + outputs {
+                            next.records.push_derived(record, answer.key(output, record.key()), answer.value(output));
+                            next.origins.push(origin);
+                        }
                     }
                     output += outputs;
                 }
                 _ => counts.rejected += 1,
             }
+        }
+        run.write(current, answer, origins, next);
+    }
+}
+
+/// Records side by side that share a fate, and are copied together.
+#[derive(Default)]
+struct Run {
+    records: Range<usize>,
+    /// The first one's output, when they were replaced by one each; they stand side by side too.
+    output: Option<usize>,
+}
+
+impl Run {
+    /// Takes in a record of `current` that was kept, or replaced by `output` alone. Writes what came before it if that is no
+    /// neighbour.
+    fn add(
+        &mut self,
+        index: usize,
+        output: Option<usize>,
+        current: &RecordBatch,
+        answer: &Answer,
+        origins: &[u32],
+        next: &mut Survivors,
+    ) {
+        if self.records.end != index || self.output.map(|first| first + self.records.len()) != output {
+            self.write(current, answer, origins, next);
+            *self = Run { records: index..index, output };
+        }
+        self.records.end += 1;
+    }
+
+    /// Writes the records, and begins anew.
+    fn write(&mut self, current: &RecordBatch, answer: &Answer, origins: &[u32], next: &mut Survivors) {
+        let Run { records, output } = std::mem::take(self);
+        next.origins.extend_from_slice(&origins[records.clone()]);
+        match output {
+            None => next.records.push_range(current, records),
+            Some(first) => next.records.push_range_with_values(current, records, answer.values(), first),
         }
     }
 }

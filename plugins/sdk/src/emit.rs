@@ -79,6 +79,7 @@ impl<'a> Emit<'a> {
         self.output.sources.push(self.source);
     }
 
+    #[inline]
     fn own_key(&mut self) {
         if !self.output.keys.ends.is_empty() {
             push(&mut self.output.keys, item(&self.batch.keys, self.source as usize));

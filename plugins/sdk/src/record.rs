@@ -72,6 +72,7 @@ pub(crate) fn item(column: &Column, index: usize) -> Option<&[u8]> {
 }
 
 /// Adds an item to a column.
+#[inline]
 pub(crate) fn push(column: &mut Column, item: Option<&[u8]>) {
     let index = column.ends.len();
     if let Some(bytes) = item {

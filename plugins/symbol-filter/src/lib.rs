@@ -41,8 +41,7 @@ struct SymbolFilter {
     /// Names from the outermost in; `None` for the usual places.
     path: Option<Vec<String>>,
     on_missing: OnMissing,
-    /// The symbol in upper case, its buffer used again and again.
-    symbol: Vec<u8>,
+    known: Known,
 }
 
 impl Transform for SymbolFilter {
@@ -70,7 +69,7 @@ impl Transform for SymbolFilter {
             deny: Patterns::new("deny", config.deny)?,
             path,
             on_missing: config.on_missing,
-            symbol: Vec::new(),
+            known: Known::default(),
         })
     }
 
@@ -81,14 +80,24 @@ impl Transform for SymbolFilter {
             (Some(value), Some(path)) => at_path(value, path),
         };
         let Ok(Some(symbol)) = found else { return self.missing(found.err()) };
-        self.symbol.clear();
-        self.symbol.extend(symbol.iter().map(u8::to_ascii_uppercase));
-        let passes = (self.allow.is_empty() || self.allow.matches(&self.symbol)) && !self.deny.matches(&self.symbol);
+        let passes = match self.known.passes(&symbol) {
+            Some(passes) => passes,
+            None => self.judge(&symbol),
+        };
         Ok(if passes { Verdict::Keep } else { Verdict::Drop })
     }
 }
 
 impl SymbolFilter {
+    /// Whether a symbol passes, which is then known.
+    #[inline(never)]
+    fn judge(&mut self, symbol: &[u8]) -> bool {
+        let upper = symbol.to_ascii_uppercase();
+        let passes = (self.allow.is_empty() || self.allow.matches(&upper)) && !self.deny.matches(&upper);
+        self.known.remember(symbol, passes);
+        passes
+    }
+
     #[cold]
     fn missing(&self, malformed: Option<Malformed>) -> Result<Verdict, Reject> {
         match self.on_missing {
@@ -141,6 +150,64 @@ fn at_path<'a>(value: &'a [u8], path: &[String]) -> Result<Option<Cow<'a, [u8]>>
         }
     }
     Ok(None)
+}
+
+/// Symbols that were judged before: however long the lists are, a symbol that comes again costs one look.
+struct Known {
+    entries: [(u128, bool); Known::ENTRIES],
+}
+
+impl Default for Known {
+    fn default() -> Known {
+        Known { entries: [(0, false); Known::ENTRIES] }
+    }
+}
+
+impl Known {
+    /// A symbol has one place here. Those that share theirs take turns.
+    const ENTRIES: usize = 1024;
+
+    #[inline]
+    fn passes(&self, symbol: &[u8]) -> Option<bool> {
+        let name = Known::name(symbol)?;
+        let (known, passes) = self.entries[Known::place(name)];
+        (known == name).then_some(passes)
+    }
+
+    fn remember(&mut self, symbol: &[u8], passes: bool) {
+        if let Some(name) = Known::name(symbol) {
+            self.entries[Known::place(name)] = (name, passes);
+        }
+    }
+
+    /// A number that no other symbol has, and never 0: its bytes and its length. Longer symbols have none.
+    #[inline]
+    fn name(symbol: &[u8]) -> Option<u128> {
+        let word = |half: &[u8]| half.iter().rev().fold(0u64, |word, &byte| word << 8 | u64::from(byte));
+        let (low, high) = match symbol.len() {
+            // Two words that overlap hold all bytes between them, and need no loop.
+            8..16 => {
+                let low = u64::from_le_bytes(*symbol.first_chunk()?);
+                let last = u64::from_le_bytes(*symbol.last_chunk()?);
+                let missing = symbol.len() as u32 - 8;
+                (low, if missing == 0 { 0 } else { last >> (64 - 8 * missing) })
+            }
+            4..8 => {
+                let low = u64::from(u32::from_le_bytes(*symbol.first_chunk()?));
+                let last = u64::from(u32::from_le_bytes(*symbol.last_chunk()?));
+                (low | last << (8 * (symbol.len() - 4)), 0)
+            }
+            1..4 => (word(symbol), 0),
+            _ => return None,
+        };
+        Some(u128::from(low) | u128::from(high | (symbol.len() as u64) << 56) << 64)
+    }
+
+    #[inline]
+    fn place(name: u128) -> usize {
+        let folded = (name as u64) ^ ((name >> 64) as u64).rotate_left(32);
+        (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize % Known::ENTRIES
+    }
 }
 
 /// Symbols and patterns of one list, in upper case: case never tells two symbols apart.

@@ -101,3 +101,27 @@ fn a_wrong_configuration_says_what_would_be_right() {
         "unknown variant `ignore`, expected one of `keep`, `drop`, `reject`"
     );
 }
+
+#[test]
+fn a_symbol_that_comes_again_is_judged_as_it_was_the_first_time() {
+    let mut bench = bench(r#"{"allow": ["A*"], "deny": ["AB*", "AAAAAAAAAAAAAAAB*"]}"#);
+    let mut names = std::collections::HashMap::new();
+    for _ in 0..2 {
+        for length in 0..20 {
+            for at in 0..=length {
+                for letter in ['B', '0', 'é'] {
+                    let mut symbol = "A".repeat(length);
+                    symbol.insert(at, letter);
+                    let passes = symbol.starts_with('A') && !symbol.starts_with("AB") && !symbol.starts_with("AAAAAAAAAAAAAAAB");
+                    let expected = if passes { Outcome::Kept } else { Outcome::Dropped };
+                    assert_eq!(bench.value(&envelope(&symbol)), expected, "{symbol}");
+                    if let Some(name) = Known::name(symbol.as_bytes()) {
+                        assert_eq!(*names.entry(name).or_insert(symbol.clone()), symbol);
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(Known::name(b""), None);
+    assert_ne!(Known::name(b"A\0"), Known::name(b"A"));
+}

@@ -247,6 +247,82 @@ fn any_damage() -> impl Strategy<Value = (Index, usize, Vec<u8>)> {
     (any::<Index>(), 0..3usize, select(pieces).prop_map(<[u8]>::to_vec))
 }
 
+/// Another key, or another one's place; and damage to the bytes.
+type Edit = ((u8, Index, Index), Option<(Index, usize, Vec<u8>)>);
+
+/// Rows of a topic: mostly the same keys, written the same way, and now and then something else.
+fn alike() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let keys = prop_oneof![
+        2 => "[a-d]{1,2}",
+        4 => select(vec!["open_time", "close_time", "symbol", "x", "X", "", "RECORD_METADATA", "é", "a_very_long_name_for_a_column"])
+            .prop_map(str::to_owned),
+        2 => "[a-z]{3}_[a-z]{0,24}",
+        1 => select(vec!["\\u0061", "b\\n", "\\\"q"]).prop_map(str::to_owned),
+    ];
+    let value =
+        || select(vec!["1", "-2.50", "true", "null", "\"text\"", "\"\"", "{\"a\": 1, \"b\":2}", "[1,{\"x\":\"}\"}]", "\"é\""]);
+    let (comma, colon) = (select(vec![",", ", ", " ,", ",\n"]), select(vec![":", ": ", " :", ":\t"]));
+    let edit = || {
+        prop_oneof![
+            6 => Just(None),
+            4 => (0..5u8, any::<Index>(), any::<Index>()).prop_map(|edit| Some((edit, None))),
+            2 => any_damage().prop_map(|damage| Some((5, damage.0, damage.0)).zip(Some(Some(damage)))),
+        ]
+    };
+    let rows = proptest::collection::vec((edit(), proptest::collection::vec(value(), 1..12)), 2..9);
+    (proptest::collection::vec(keys, 1..80), any::<bool>(), comma, colon, rows).prop_map(|(mut keys, once, comma, colon, rows)| {
+        if once {
+            let mut seen = HashSet::new();
+            keys.retain(|key| seen.insert(key.to_ascii_lowercase()));
+            keys.truncate(70);
+        }
+        let row = |(edit, values): (Option<Edit>, Vec<&str>)| {
+            let (mut keys, mut comma) = (keys.clone(), comma);
+            if let Some(((kind, one, other), _)) = &edit {
+                let (one, other) = (one.index(keys.len()), other.index(keys.len()));
+                match kind {
+                    0 => drop(keys.remove(one)),
+                    1 => keys[one] = keys[other].clone(),
+                    2 => keys[one] = keys[other].to_ascii_uppercase(),
+                    3 => keys.insert(one, "one_more".to_owned()),
+                    4 => comma = ",  ",
+                    _ => {}
+                }
+            }
+            let members = keys.iter().zip(values.iter().cycle()).map(|(key, value)| format!("\"{key}\"{colon}{value}"));
+            let mut bytes = format!("{{{}}}", members.collect::<Vec<_>>().join(comma)).into_bytes();
+            if let Some((_, Some((at, removed, inserted)))) = edit {
+                let at = at.index(bytes.len() + 1);
+                let end = (at + removed).min(bytes.len());
+                bytes.splice(at..end, inserted);
+            }
+            bytes
+        };
+        rows.into_iter().map(row).collect()
+    })
+}
+
+#[test]
+fn rows_with_the_keys_of_the_row_before_are_followed() {
+    let mut validator = Validator::new(KeyRule::Columns);
+    let row = |n: u32| format!("{{\"open_time\":{n},\"close_price\":\"{n}\",\"is_closed\":true,\"nested\":{{\"a\":[{n}]}}}}");
+    for n in 0..3 {
+        validator.validate(row(n).as_bytes()).unwrap();
+        assert_eq!(validator.shape.is_following(), n > 0, "{n}");
+    }
+    // The same key twice, where the second stands in for another.
+    let twice = row(3).replace("is_closed", "open_time");
+    assert_eq!(validator.validate(twice.as_bytes()).unwrap_err().reason, Reason::DuplicateKey);
+    let by_case = row(3).replace("is_closed", "OPEN_TIME");
+    assert_eq!(validator.validate(by_case.as_bytes()).unwrap_err().reason, Reason::AmbiguousKey);
+    assert!(!validator.shape.is_following());
+    validator.validate(row(4).as_bytes()).unwrap();
+    validator.validate(row(5).as_bytes()).unwrap();
+    assert!(validator.shape.is_following());
+    let reserved = row(6).replace("nested", "record_metadata");
+    assert!(validator.validate(reserved.as_bytes()).unwrap().reserved_key.is_some());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 6_000, ..ProptestConfig::default() })]
 
@@ -268,6 +344,15 @@ proptest! {
             // Where numbers end, serde_json gives up and says nothing about the rest.
             Err(error) if error.to_string().starts_with("number out of range") => {}
             expected => prop_assert_eq!(found.is_ok(), expected.is_ok(), "{:?} {}", found, bytes.escape_ascii()),
+        }
+    }
+
+    #[test]
+    fn what_was_seen_before_changes_no_verdict(rows in alike(), order in proptest::collection::vec(any::<Index>(), 4..24), columns: bool) {
+        let rule = if columns { KeyRule::Columns } else { KeyRule::Exact };
+        let mut validator = Validator::new(rule);
+        for row in order.iter().map(|index| index.get(&rows)) {
+            prop_assert_eq!(validator.validate(row), Validator::new(rule).validate(row), "{}", row.escape_ascii());
         }
     }
 
