@@ -26,7 +26,7 @@ impl Budget {
         self.used() < self.max
     }
 
-    fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 

@@ -14,7 +14,6 @@ use snowgate_kafka::Error as KafkaError;
 use snowgate_record::ErrorClass;
 use snowgate_snowflake::check::CheckError;
 use snowgate_snowflake::client::Client;
-use snowgate_snowflake::sql::TableName;
 use snowgate_transform::{Engine, Plugin};
 
 use crate::report::{Exit, causes};
@@ -122,9 +121,14 @@ impl Fault {
 /// Tries everything that `settings` name. That they exist means that the configuration and the key are fine.
 pub(crate) fn check(settings: &Settings) -> Checked {
     let mut checked = Checked::default();
-    let pipelines: Vec<_> = settings.pipelines.iter().map(|pipeline| format!("`{}`", pipeline.name)).collect();
-    checked.found("configuration", format!("pipeline {}", pipelines.join(", ")));
-    checked.found("private key", settings.snowflake.fingerprint());
+    let mut parts: Vec<_> = settings.pipelines.iter().map(|pipeline| format!("pipeline `{}`", pipeline.name)).collect();
+    if let Some(worker) = &settings.worker {
+        parts.push(format!("connectors at {}", worker.advertised_url));
+    }
+    checked.found("configuration", parts.join(", "));
+    if let Some(snowflake) = &settings.snowflake {
+        checked.found("private key", snowflake.fingerprint());
+    }
     check_plugins(&settings.pipelines, &mut checked);
     check_kafka(&settings.pipelines, &mut checked);
     check_snowflake(settings, &mut checked);
@@ -152,7 +156,7 @@ fn check_plugins(pipelines: &[PipelineSettings], checked: &mut Checked) {
 fn check_kafka(pipelines: &[PipelineSettings], checked: &mut Checked) {
     let mut seen = BTreeSet::new();
     for pipeline in pipelines {
-        let topics = pipeline.topics.iter().map(|topic| (topic, "topic"));
+        let topics = pipeline.topics.named().iter().map(|topic| (topic, "topic"));
         let dead_letters = pipeline.dead_letter_topic.iter().map(|topic| (topic, "dead letter topic"));
         for (topic, kind) in topics.chain(dead_letters).filter(|(topic, _)| seen.insert(topic.as_str())) {
             let step = format!("{kind} `{topic}`");
@@ -177,15 +181,15 @@ fn check_kafka(pipelines: &[PipelineSettings], checked: &mut Checked) {
 }
 
 fn check_snowflake(settings: &Settings, checked: &mut Checked) {
-    let client = match Client::new(settings.snowflake.clone()) {
+    let Some(login) = settings.snowflake.clone() else { return };
+    let client = match Client::new(login) {
         Ok(client) => client,
         Err(error) => return checked.failed("Snowflake", Fault::new(&error, error.hint(), error.class())),
     };
     let mut tables = Vec::new();
     for pipeline in &settings.pipelines {
-        for table in pipeline.tables.values() {
-            let (database, schema) = (settings.snowflake.database.clone(), settings.snowflake.schema.clone());
-            let wanted = (TableName { database, schema, table: table.clone() }, pipeline.rows.mode);
+        for topic in pipeline.topics.named() {
+            let wanted = (pipeline.table(topic), pipeline.rows.mode);
             if !tables.contains(&wanted) {
                 tables.push(wanted);
             }

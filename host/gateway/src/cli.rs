@@ -31,6 +31,41 @@ pub(crate) enum Command {
         file: ConfigFile,
     },
 
+    /// Take a Kafka Connect worker's place, configured as it was
+    ///
+    /// Reads the worker's properties file and the CONNECT_* variables of the usual image, which win over
+    /// the file, and serves Connect's REST interface for Snowflake sink connectors. What a property does
+    /// here, or why it does nothing, is said at the start. The same section of a configuration file is
+    /// `[connect]`, and `run` serves it.
+    #[command(verbatim_doc_comment)]
+    Connect {
+        /// The worker's properties, as in `connect-distributed.properties`
+        properties: Option<PathBuf>,
+    },
+
+    /// Say what becomes of the connectors of a Kafka Connect worker, and take them over
+    ///
+    /// Reads their configurations from a worker (`http://HOST:PORT`, or one connector's address below it) or
+    /// from a JSON file, and says of each key what it does here and why. Nothing is changed at the source.
+    /// Exit code 2 when something has to change first.
+    #[command(verbatim_doc_comment)]
+    Import {
+        /// A URL or a file; `{"name": …, "config": {…}}`, a list, or what `/connectors?expand=info` answers
+        source: String,
+
+        /// Write a configuration file's pipeline to standard output, the words to standard error
+        #[arg(long, conflicts_with = "register")]
+        toml: bool,
+
+        /// Register the connectors with the Snowgate at this URL
+        #[arg(long, value_name = "URL")]
+        register: Option<String>,
+
+        /// The properties of the worker that they ran on, for what connectors leave to it
+        #[arg(long, value_name = "FILE")]
+        worker: Option<PathBuf>,
+    },
+
     /// Try everything that `run` needs, and move nothing
     ///
     /// Reads the configuration, the key and the plugins, asks Kafka for the topics and Snowflake for the
@@ -40,6 +75,27 @@ pub(crate) enum Command {
     Check {
         #[command(flatten)]
         file: ConfigFile,
+    },
+
+    /// Compare two tables: do they hold the same records?
+    ///
+    /// For each topic and partition, by RECORD_METADATA: rows, offsets, and from which to which. Rows are
+    /// compared within the offsets that both tables reach, so two loaders may be at work meanwhile. Reads
+    /// as the user of `[snowflake]`; exit code 1 when something differs.
+    #[command(verbatim_doc_comment)]
+    Verify {
+        #[command(flatten)]
+        file: ConfigFile,
+
+        /// The warehouse to count in; by default the user's own
+        #[arg(long, value_name = "NAME")]
+        warehouse: Option<String>,
+
+        /// A table, as `TABLE`, `SCHEMA.TABLE` or `DATABASE.SCHEMA.TABLE`
+        first: String,
+
+        /// The other one
+        second: String,
     },
 }
 

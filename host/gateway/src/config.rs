@@ -20,6 +20,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use snowgate_connect::worker::ConnectConfig;
 use snowgate_kafka::KafkaConfig;
 use snowgate_snowflake::config::SnowflakeConfig;
 
@@ -32,7 +33,7 @@ pub(crate) struct Config {
     /// Where Kafka is and how to read it. Required; absent here only when it was refused.
     pub(crate) kafka: Option<KafkaConfig>,
 
-    /// How to reach Snowflake and which schema to load into. Required; absent here only when it was refused.
+    /// How to reach Snowflake and which schema to load into. Pipelines need it; connectors bring their own.
     pub(crate) snowflake: Option<SnowflakeConfig>,
 
     /// How much memory records may take.
@@ -47,7 +48,10 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) log: LogConfig,
 
-    /// The pipelines by name: `[pipeline.NAME]`. At least one.
+    /// Kafka Connect's REST interface, through which connectors come and go.
+    pub(crate) connect: Option<ConnectConfig>,
+
+    /// The pipelines by name: `[pipeline.NAME]`. At least one, unless there is a `[connect]`.
     #[serde(default)]
     pub(crate) pipeline: BTreeMap<String, PipelineConfig>,
 }
@@ -211,6 +215,9 @@ pub(crate) struct MetadataConfig {
 pub(crate) enum OnError {
     DeadLetter,
     Block,
+    /// Only a connector's `errors.tolerance=all` without a dead letter queue says so.
+    #[serde(skip)]
+    Drop,
 }
 
 /// What happens to a tombstone.

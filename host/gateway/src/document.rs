@@ -64,6 +64,11 @@ impl<'s> Document<'s> {
         self.spoilt.contains(path)
     }
 
+    /// Whether `path` is written, right or wrong.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.places.contains_key(path)
+    }
+
     /// Whether the section `name` is written and nothing in it was refused.
     pub(crate) fn is_fine(&self, name: &str) -> bool {
         let inside = |path: &String| path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
@@ -141,7 +146,9 @@ impl<'s> Document<'s> {
         self.places.insert(path.to_owned(), if value.get_ref().is_table() { key_place } else { place });
         let place = self.places[path];
         match (&key.kind, value.get_mut()) {
-            (Kind::Text, DeValue::String(_)) | (Kind::Flag, DeValue::Boolean(_)) | (Kind::Any, DeValue::Table(_)) => true,
+            (Kind::Text | Kind::TextOrTexts, DeValue::String(_))
+            | (Kind::Flag, DeValue::Boolean(_))
+            | (Kind::Any, DeValue::Table(_)) => true,
             (Kind::Size, DeValue::String(text)) => self.unit(path, place, text.parse::<ByteSize>()),
             (Kind::Duration, DeValue::String(text)) => self.unit(path, place, text.parse::<HumanDuration>()),
             (Kind::Count, DeValue::Integer(number)) => {
@@ -159,7 +166,7 @@ impl<'s> Document<'s> {
                 }
                 known
             }
-            (Kind::Texts, DeValue::Array(items)) => {
+            (Kind::Texts | Kind::TextOrTexts, DeValue::Array(items)) => {
                 for (index, item) in items.iter().enumerate() {
                     self.places.insert(format!("{path}[{index}]"), Place::of(self.source, item.span().start));
                 }
@@ -246,6 +253,7 @@ impl<'s> Document<'s> {
             Kind::Flag => "`true` or `false`",
             Kind::Choice(choices) => &format!("one of {}", list(choices.iter().copied())),
             Kind::Texts => "a list of texts",
+            Kind::TextOrTexts => "a text or a list of texts",
             Kind::TextTable | Kind::Properties => "a table of texts",
             Kind::Secret => "a file or an environment variable",
             Kind::Any => "a table",

@@ -4,20 +4,26 @@
 //! fault of Snowflake's or Kafka's holds back the partitions it touches and nothing else. The process ends when it is asked to,
 //! when a pipeline cannot go on, or at once when it is asked twice.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use snowgate_connect::snapshot::{Memory, Snapshot};
 use snowgate_record::ErrorClass;
 use snowgate_snowflake::client::Client;
 use snowgate_snowflake::error::Failure;
-use snowgate_snowflake::sql::{self, TableName};
-use snowgate_transform::{Engine, Plugin};
+use snowgate_snowflake::sql;
+use snowgate_transform::{Engine, Plugin, PluginSettings};
 use tokio::sync::mpsc::unbounded_channel;
 use tracing::{info, warn};
 
+use crate::board;
 use crate::budget::Budget;
-use crate::group::{Group, Shared};
+use crate::connectors::interface::{Interface, Serving};
+use crate::group::{Group, OnFailure, Process};
 use crate::settings::{PipelineSettings, Settings};
+use crate::stages::Plan;
+use crate::telemetry::Levels;
 use crate::worker::Clock;
 
 /// How long brokers may take to describe themselves at the start.
@@ -38,6 +44,10 @@ pub(crate) enum Error {
     Snowflake { source: Box<snowgate_snowflake::Error> },
     #[error("table `{table}` of pipeline `{pipeline}` cannot be used")]
     Table { pipeline: Arc<str>, table: String, source: Box<snowgate_snowflake::Error> },
+    #[error("Connect's REST interface cannot be served")]
+    Interface { source: snowgate_connect::guard::GuardError },
+    #[error("the connectors kept in the state folder cannot be used")]
+    State { source: snowgate_connect::store::StoreError },
     #[error("the runtime could not be started")]
     Runtime { source: std::io::Error },
 }
@@ -46,7 +56,7 @@ impl Error {
     pub(crate) fn class(&self) -> ErrorClass {
         match self {
             Error::Kafka { source, .. } => source.class(),
-            Error::Plugins { .. } => ErrorClass::Config,
+            Error::Plugins { .. } | Error::Interface { .. } | Error::State { .. } => ErrorClass::Config,
             Error::Snowflake { source } | Error::Table { source, .. } => source.class(),
             Error::Runtime { .. } => ErrorClass::Fatal,
         }
@@ -58,54 +68,196 @@ impl Error {
             Error::Kafka { source, .. } => source.hint(),
             Error::Plugins { source, .. } => source.hint(),
             Error::Snowflake { source } | Error::Table { source, .. } => source.hint(),
+            Error::Interface { .. } => Some("set another address in `listen`, or free this one".to_owned()),
+            Error::State { .. } => Some("name a folder in `state` that this user may write".to_owned()),
             Error::Runtime { .. } => None,
         }
     }
 }
 
+/// The pipelines of this process, as they come and go.
+pub(crate) struct Gateway {
+    process: Process,
+    started_ms: i64,
+    /// Compiles and runs plugins; made with the first one, so that without plugins no wasm is on the road at all.
+    engine: Mutex<Option<Engine>>,
+    groups: Mutex<BTreeMap<Arc<str>, Arc<Group>>>,
+    clients: Mutex<Vec<Client>>,
+}
+
 /// Runs until it is told to stop.
-pub(crate) fn run(settings: &Settings) -> Result<(), Error> {
+pub(crate) fn run(settings: &Settings, levels: Levels) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(RUNTIME_THREADS)
         .thread_name("requests")
         .enable_all()
         .build()
         .map_err(|source| Error::Runtime { source })?;
-    let result = runtime.block_on(run_pipelines(settings, runtime.handle().clone()));
+    let gateway = Arc::new(Gateway::new(settings.memory_max, runtime.handle().clone()));
+    let result = runtime.block_on(run_pipelines(settings, levels, &gateway));
     // A request that still waits for its answer says nothing that matters now.
     runtime.shutdown_timeout(Duration::from_millis(100));
     result
 }
 
-async fn run_pipelines(settings: &Settings, runtime: tokio::runtime::Handle) -> Result<(), Error> {
+async fn run_pipelines(settings: &Settings, levels: Levels, gateway: &Arc<Gateway>) -> Result<(), Error> {
     let mut shutdown = Shutdown::new().map_err(|source| Error::Runtime { source })?;
-    let client = Client::new(settings.snowflake.clone()).map_err(|source| Error::Snowflake { source: source.into() })?;
+    let interface = match &settings.worker {
+        Some(worker) => Some(Interface::open(gateway, worker, levels, settings.shutdown_grace).await?),
+        None => None,
+    };
     let (failed, mut failures) = unbounded_channel();
-    let shared = Arc::new(Shared {
-        clock: Clock::start(),
-        budget: Budget::new(settings.memory_max),
-        client: client.clone(),
-        runtime,
-        database: settings.snowflake.database.clone(),
-        schema: settings.snowflake.schema.clone(),
-        failed,
-    });
-    let plugins = load_plugins(&settings.pipelines)?;
+    let mut prepared = Vec::new();
+    for pipeline in &settings.pipelines {
+        prepared.push((Arc::new(pipeline.clone()), gateway.load_plugins(pipeline)?));
+    }
     return_free_memory();
     for pipeline in &settings.pipelines {
         tokio::select! {
-            prepared = prepare(pipeline, settings, &client) => prepared?,
+            prepared = gateway.prepare(pipeline) => prepared?,
             () = shutdown.asked() => return Ok(()),
         }
     }
-    let mut groups = Vec::new();
-    for (pipeline, plugins) in settings.pipelines.iter().zip(&plugins) {
-        groups.push(Group::start(pipeline, plugins, &shared)?);
-        info!(pipeline = %pipeline.name, topics = pipeline.topics.join(","), workers = pipeline.workers, plugins = plugins.len(), "pipeline started");
+    for (pipeline, plan) in prepared {
+        let failed = failed.clone();
+        // Nobody listens only when the process is on its way out.
+        gateway.start(pipeline, plan, Box::new(move |error| drop(failed.send(error))))?;
     }
-    let outcome = watch(&groups, &mut shutdown, &mut failures).await;
-    stop(groups, settings.shutdown_grace, &mut shutdown).await;
+    let serving = interface.map(Interface::serve);
+    let outcome = watch(gateway, &mut shutdown, &mut failures).await;
+    tokio::select! {
+        () = stop(gateway, serving, settings.shutdown_grace) => {}
+        () = shutdown.asked() => {
+            warn!("asked to stop twice: leaving at once, unsettled records are read again");
+            // Nothing unsettled was committed, so nothing has to be undone.
+            std::process::exit(1);
+        }
+    }
     outcome
+}
+
+impl Gateway {
+    fn new(memory_max: usize, runtime: tokio::runtime::Handle) -> Gateway {
+        Gateway {
+            process: Process { clock: Clock::start(), budget: Budget::new(memory_max), runtime },
+            started_ms: board::now(),
+            engine: Mutex::default(),
+            groups: Mutex::default(),
+            clients: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.process.runtime
+    }
+
+    /// Compiles the plugins of a pipeline; the same file in two places is two plugins, for it may be configured differently.
+    pub(crate) fn load_plugins(&self, pipeline: &PipelineSettings) -> Result<Plan, Error> {
+        let failed = |source| Error::Plugins { pipeline: pipeline.name.clone(), source };
+        let load = |settings: &[PluginSettings]| -> Result<Vec<Arc<Plugin>>, Error> {
+            let mut plugins = Vec::new();
+            for settings in settings {
+                let mut engine = lock(&self.engine);
+                let engine = match &*engine {
+                    Some(engine) => engine,
+                    None => engine.insert(Engine::new().map_err(failed)?),
+                };
+                let plugin = Plugin::load(engine, settings).map_err(failed)?;
+                info!(pipeline = %pipeline.name, plugin = plugin.name(), version = plugin.version(), sha256 = plugin.digest(), "plugin loaded");
+                plugins.push(Arc::new(plugin));
+            }
+            Ok(plugins)
+        };
+        Ok(Plan { before: load(&pipeline.plugins)?, road: pipeline.road.clone(), after: load(&pipeline.plugins_after)? })
+    }
+
+    /// Finds out what a person would have to change, before anything moves.
+    async fn prepare(&self, pipeline: &PipelineSettings) -> Result<(), Error> {
+        let (kafka, topics, dead_letters) = (pipeline.kafka.clone(), pipeline.topics.clone(), pipeline.dead_letter_topic.clone());
+        let checked = tokio::task::spawn_blocking(move || {
+            snowgate_kafka::check(&kafka, topics.named(), dead_letters.as_deref(), KAFKA_PATIENCE)
+        });
+        let checked = checked.await.expect("a check of Kafka does not panic");
+        checked.map_err(|source| Error::Kafka { pipeline: pipeline.name.clone(), source })?;
+        self.create_tables(pipeline).await
+    }
+
+    /// Creates the tables of the topics that are known by name.
+    pub(crate) async fn create_tables(&self, pipeline: &PipelineSettings) -> Result<(), Error> {
+        let client = self.client(pipeline)?;
+        for topic in pipeline.topics.named() {
+            let name = pipeline.table(topic);
+            let Err(source) = client.execute(&sql::create_table_if_not_exists(&name, pipeline.rows.mode)).await else { continue };
+            // A role may load into a table without the right to create one.
+            let exists = source.outcome() == Failure::Forbidden && client.execute(&sql::describe_table(&name)).await.is_ok();
+            if !exists {
+                return Err(Error::Table { pipeline: pipeline.name.clone(), table: name.table, source: source.into() });
+            }
+        }
+        Ok(())
+    }
+
+    /// A client for the pipeline's account; pipelines with the same login share one.
+    pub(crate) fn client(&self, pipeline: &PipelineSettings) -> Result<Client, Error> {
+        let mut clients = lock(&self.clients);
+        if let Some(client) = clients.iter().find(|client| client.settings().is_same_login(&pipeline.snowflake)) {
+            return Ok(client.clone());
+        }
+        let client = Client::new(pipeline.snowflake.clone()).map_err(|source| Error::Snowflake { source: source.into() })?;
+        clients.push(client.clone());
+        Ok(client)
+    }
+
+    /// Starts a pipeline; one of the same name was stopped before.
+    pub(crate) fn start(&self, pipeline: Arc<PipelineSettings>, plan: Plan, on_failure: OnFailure) -> Result<(), Error> {
+        let client = self.client(&pipeline)?;
+        let (topics, workers, plugins) = (pipeline.topics.to_texts().join(","), pipeline.workers, plan.plugins().count());
+        let name = pipeline.name.clone();
+        let group = Group::start(pipeline, plan, &client, &self.process, on_failure)?;
+        info!(pipeline = %name, topics, workers, plugins, "pipeline started");
+        lock(&self.groups).insert(name, Arc::new(group));
+        Ok(())
+    }
+
+    /// Stops a pipeline and waits until nothing of it is left. Without such a pipeline nothing happens.
+    pub(crate) async fn stop(&self, name: &str, grace: Duration) {
+        let Some(group) = lock(&self.groups).remove(name) else { return };
+        let stopped = tokio::task::spawn_blocking(move || group.stop(grace));
+        stopped.await.expect("stopping a pipeline does not panic");
+        let used: Vec<_> = self.groups().iter().map(|group| group.settings().snowflake.clone()).collect();
+        lock(&self.clients).retain(|client| used.iter().any(|login| client.settings().is_same_login(login)));
+    }
+
+    pub(crate) fn group(&self, name: &str) -> Option<Arc<Group>> {
+        lock(&self.groups).get(name).cloned()
+    }
+
+    fn groups(&self) -> Vec<Arc<Group>> {
+        lock(&self.groups).values().cloned().collect()
+    }
+
+    /// Everything there is to see.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            version: env!("CARGO_PKG_VERSION"),
+            instance: String::new(),
+            started_ms: self.started_ms,
+            now_ms: board::now(),
+            memory: Memory {
+                used_bytes: self.process.budget.used() as u64,
+                max_bytes: self.process.budget.max() as u64,
+                resident_bytes: resident_bytes(),
+            },
+            pipelines: self.groups().iter().map(|group| group.view()).collect(),
+        }
+    }
+}
+
+/// What the system says this process holds.
+fn resident_bytes() -> Option<u64> {
+    const PAGE: u64 = 4096;
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    statm.split(' ').nth(1)?.parse::<u64>().ok().map(|pages| pages * PAGE)
 }
 
 /// Compiling plugins takes a hundred megabytes that nobody needs afterwards, and the allocator would keep them.
@@ -117,60 +269,20 @@ fn return_free_memory() {
     }
 }
 
-/// Compiles every plugin once; the same file in two pipelines is two plugins, for it may be configured differently.
-fn load_plugins(pipelines: &[PipelineSettings]) -> Result<Vec<Vec<Arc<Plugin>>>, Error> {
-    // Without plugins there is no engine, and no wasm on the road at all.
-    let mut engine = None;
-    let mut loaded = Vec::new();
-    for pipeline in pipelines {
-        let failed = |source| Error::Plugins { pipeline: pipeline.name.clone(), source };
-        let mut plugins = Vec::new();
-        for settings in &pipeline.plugins {
-            let engine = match &engine {
-                Some(engine) => engine,
-                None => engine.insert(Engine::new().map_err(failed)?),
-            };
-            let plugin = Plugin::load(engine, settings).map_err(failed)?;
-            info!(pipeline = %pipeline.name, plugin = plugin.name(), version = plugin.version(), sha256 = plugin.digest(), "plugin loaded");
-            plugins.push(Arc::new(plugin));
-        }
-        loaded.push(plugins);
-    }
-    Ok(loaded)
-}
-
-/// Finds out what a person would have to change, before anything moves.
-async fn prepare(pipeline: &PipelineSettings, settings: &Settings, client: &Client) -> Result<(), Error> {
-    let (kafka, topics, dead_letter_topic) = (pipeline.kafka.clone(), pipeline.topics.clone(), pipeline.dead_letter_topic.clone());
-    let checked =
-        tokio::task::spawn_blocking(move || snowgate_kafka::check(&kafka, &topics, dead_letter_topic.as_deref(), KAFKA_PATIENCE));
-    let checked = checked.await.expect("a check of Kafka does not panic");
-    checked.map_err(|source| Error::Kafka { pipeline: pipeline.name.clone(), source })?;
-    for table in pipeline.tables.values() {
-        let name = TableName {
-            database: settings.snowflake.database.clone(),
-            schema: settings.snowflake.schema.clone(),
-            table: table.clone(),
-        };
-        let Err(source) = client.execute(&sql::create_table_if_not_exists(&name, pipeline.rows.mode)).await else { continue };
-        // A role may load into a table without the right to create one.
-        let exists = source.outcome() == Failure::Forbidden && client.execute(&sql::describe_table(&name)).await.is_ok();
-        if !exists {
-            return Err(Error::Table { pipeline: pipeline.name.clone(), table: table.clone(), source: source.into() });
-        }
-    }
-    Ok(())
+/// A poisoned lock here still guards a whole value: each is changed by single assignments.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Until somebody asks for the end, or a pipeline cannot go on.
 async fn watch(
-    groups: &[Group],
+    gateway: &Gateway,
     shutdown: &mut Shutdown,
     failures: &mut tokio::sync::mpsc::UnboundedReceiver<Error>,
 ) -> Result<(), Error> {
     let mut interval = tokio::time::interval(PROGRESS_INTERVAL);
     interval.tick().await;
-    let mut before = vec![0; groups.len()];
+    let mut before = BTreeMap::new();
     loop {
         tokio::select! {
             () = shutdown.asked() => {
@@ -179,34 +291,27 @@ async fn watch(
             }
             Some(error) = failures.recv() => return Err(error),
             _ = interval.tick() => {
-                for (group, before) in groups.iter().zip(&mut before) {
+                for group in gateway.groups() {
                     let records = group.progress().records();
-                    if records != *before {
+                    if before.insert(group.name().to_owned(), records).unwrap_or(0) != records {
                         info!(pipeline = group.name(), progress = %group.progress(), "progress");
                     }
-                    *before = records;
                 }
             }
         }
     }
 }
 
-/// All pipelines at once, each within the grace. Asked again, it lets go of everything at once.
-async fn stop(groups: Vec<Group>, grace: Duration, shutdown: &mut Shutdown) {
+/// All pipelines at once, each within the grace.
+async fn stop(gateway: &Gateway, serving: Option<Serving>, grace: Duration) {
     let mut stopping = tokio::task::JoinSet::new();
-    for group in groups {
+    for group in gateway.groups() {
         stopping.spawn_blocking(move || group.stop(grace));
     }
-    loop {
-        tokio::select! {
-            stopped = stopping.join_next() => if stopped.is_none() { return },
-            () = shutdown.asked() => {
-                warn!("asked to stop twice: leaving at once, unsettled records are read again");
-                // Nothing unsettled was committed, so nothing has to be undone.
-                std::process::exit(1);
-            }
-        }
+    if let Some(serving) = serving {
+        serving.stop().await;
     }
+    stopping.join_all().await;
 }
 
 /// SIGTERM and ctrl-c.

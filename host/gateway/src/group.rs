@@ -10,26 +10,29 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use snowgate_connect::engine::{Running, Task};
+use snowgate_connect::snapshot::{PipelineView, PluginView};
 use snowgate_kafka::{
     Assigned, Assignments, ConnectionState, Consumer, DeadLetters, Error as KafkaError, GroupOffset, PartitionQueue, StartAt,
 };
 use snowgate_record::{Offset, TopicPartition};
 use snowgate_snowflake::client::Client;
 use snowgate_snowflake::names;
-use snowgate_snowflake::row::RowSettings;
 use snowgate_snowflake::sql::{self, TableName};
 use snowgate_snowflake::wire::{ChannelName, PipeName};
-use snowgate_transform::Plugin;
 use tracing::{info, warn};
 
+use crate::board::{self, Board, Health};
 use crate::budget::Budget;
 use crate::commits::Commits;
 use crate::gateway::Error;
 use crate::memo;
 use crate::partition::{Policy, Remembered};
 use crate::progress::Progress;
+use crate::report;
 use crate::requests::Requests;
-use crate::settings::{OnError, OnRegression, OnTombstone, PipelineSettings};
+use crate::settings::{OnRegression, PipelineSettings, Topics};
+use crate::stages::Plan;
 use crate::worker::{Clock, Mailbox, Message, Worker};
 
 /// How long the group waits for channels to say where their partitions start. Well below `max.poll.interval.ms`.
@@ -41,18 +44,41 @@ const BODIES_IN_MEMORY: usize = 8;
 /// Past its deadline a partition lets go at once; this is for the answer to arrive.
 const REVOKE_SLACK: Duration = Duration::from_secs(2);
 
+/// How often a pipeline that reads topics by pattern looks for new ones.
+const TOPICS_INTERVAL: Duration = Duration::from_secs(30);
+/// How long the brokers may take to name their topics.
+const TOPICS_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Where the records of a topic go.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) table: String,
-    pub(crate) create_table: Arc<str>,
+    /// Where a table that is not there is made: how.
+    pub(crate) create_table: Option<Arc<str>>,
+    /// What the metadata call the topic, where a transform renamed it.
+    pub(crate) named_topic: Option<Arc<str>>,
     pipe: Arc<PipeName>,
+    channel_prefix: String,
 }
 
 impl Route {
+    pub(crate) fn new(settings: &PipelineSettings, topic: &str) -> Route {
+        let name = settings.table(topic);
+        let create_table = settings.create_tables.then(|| sql::create_table_if_not_exists(&name, settings.rows.mode).into());
+        let pipe = names::default_pipe(&name.table);
+        let TableName { database, schema, table } = name;
+        Route {
+            table,
+            create_table,
+            named_topic: settings.named_topic(topic),
+            pipe: Arc::new(PipeName { database, schema, pipe }),
+            channel_prefix: settings.channel_prefix.clone(),
+        }
+    }
+
     pub(crate) fn channel(&self, topic_partition: &TopicPartition) -> ChannelName {
         let channel = names::channel_name(&topic_partition.topic, topic_partition.partition);
-        ChannelName { pipe: self.pipe.clone(), channel }
+        ChannelName { pipe: self.pipe.clone(), channel: format!("{}{channel}", self.channel_prefix) }
     }
 }
 
@@ -60,21 +86,25 @@ impl Route {
 pub(crate) struct Context {
     pub(crate) clock: Clock,
     pub(crate) policy: Policy,
-    pub(crate) rows: RowSettings,
-    pub(crate) on_error: OnError,
-    pub(crate) on_tombstone: OnTombstone,
+    pub(crate) settings: Arc<PipelineSettings>,
     pub(crate) budget: Budget,
     pub(crate) requests: Requests,
     pub(crate) commits: Commits,
-    pub(crate) progress: Progress,
-    routes: HashMap<String, Arc<Route>>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) board: Arc<Board>,
+    /// By topic, as partitions of them come.
+    routes: Mutex<HashMap<Arc<str>, Arc<Route>>>,
     dead_letters: OnceLock<DeadLetters>,
     consumer: Mutex<Option<Consumer>>,
 }
 
 impl Context {
     pub(crate) fn route(&self, topic: &str) -> Arc<Route> {
-        self.routes.get(topic).expect("every subscribed topic has a route").clone()
+        let mut routes = self.routes.lock().expect("no one panics while holding the routes");
+        match routes.get(topic) {
+            Some(route) => route.clone(),
+            None => routes.entry(topic.into()).or_insert_with(|| Arc::new(Route::new(&self.settings, topic))).clone(),
+        }
     }
 
     pub(crate) fn dead_letters(&self) -> Option<&DeadLetters> {
@@ -111,23 +141,25 @@ impl Context {
 
 /// A running pipeline.
 pub(crate) struct Group {
-    name: Arc<str>,
+    settings: Arc<PipelineSettings>,
+    plan: Plan,
     context: Arc<Context>,
-    workers: Vec<Worker>,
+    workers: Mutex<Vec<Worker>>,
     stopping: Arc<Stopping>,
+    /// What else runs for it, to be ended with it.
+    tasks: Vec<tokio::task::AbortHandle>,
 }
 
-/// What the process shares with a pipeline.
-pub(crate) struct Shared {
+/// What the pipelines of the process share.
+#[derive(Clone)]
+pub(crate) struct Process {
     pub(crate) clock: Clock,
     pub(crate) budget: Budget,
-    pub(crate) client: Client,
     pub(crate) runtime: tokio::runtime::Handle,
-    pub(crate) database: String,
-    pub(crate) schema: String,
-    /// Told when a pipeline cannot go on.
-    pub(crate) failed: tokio::sync::mpsc::UnboundedSender<Error>,
 }
+
+/// Told when a pipeline cannot go on.
+pub(crate) type OnFailure = Box<dyn Fn(Error) + Send + Sync>;
 
 #[derive(Default)]
 struct Stopping {
@@ -136,26 +168,33 @@ struct Stopping {
 }
 
 impl Group {
-    pub(crate) fn start(settings: &PipelineSettings, plugins: &[Arc<Plugin>], shared: &Shared) -> Result<Group, Error> {
+    pub(crate) fn start(
+        settings: Arc<PipelineSettings>,
+        plan: Plan,
+        client: &Client,
+        process: &Process,
+        on_failure: OnFailure,
+    ) -> Result<Group, Error> {
         let commits = Commits::default();
-        shared.runtime.spawn(commits.clone().follow(shared.client.clone()));
+        let follower = process.runtime.spawn(commits.clone().follow(client.clone()));
+        let (progress, board) = (Arc::new(Progress::default()), Arc::new(Board::default()));
         let context = Arc::new(Context {
-            clock: shared.clock,
-            policy: policy(settings, shared.budget.max()),
-            rows: settings.rows,
-            on_error: settings.on_error,
-            on_tombstone: settings.on_tombstone,
-            budget: shared.budget.clone(),
-            requests: Requests::new(shared.client.clone(), shared.runtime.clone()),
+            clock: process.clock,
+            policy: policy(&settings, process.budget.max()),
+            settings: settings.clone(),
+            budget: process.budget.clone(),
+            requests: Requests::new(client.clone(), process.runtime.clone(), progress.clone(), board.clone()),
             commits,
-            progress: Progress::default(),
-            routes: routes(settings, &shared.database, &shared.schema),
+            progress,
+            board,
+            routes: Mutex::default(),
             dead_letters: OnceLock::new(),
             consumer: Mutex::new(None),
         });
+        let mut tasks = vec![follower.abort_handle()];
         let mut workers = Vec::new();
         for index in 0..settings.workers {
-            let worker = Worker::start(format!("{}-{index}", settings.name), context.clone(), plugins)
+            let worker = Worker::start(&settings.name, index, context.clone(), &plan)
                 .map_err(|source| Error::Plugins { pipeline: settings.name.clone(), source })?;
             workers.push(worker);
         }
@@ -166,44 +205,156 @@ impl Group {
             let delivered = move |receipt: snowgate_kafka::DeadLetterReceipt| {
                 mailbox_of(&mailboxes, &receipt.topic_partition).send(Message::DeadLetterAnswered(receipt));
             };
-            let dead_letters = DeadLetters::start(&settings.kafka, topic, Arc::new(delivered)).map_err(kafka)?;
+            let dead_letters = DeadLetters::start(&settings.producer, topic, Arc::new(delivered)).map_err(kafka)?;
             assert!(context.dead_letters.set(dead_letters).is_ok(), "dead letters are set up once");
         }
         let stopping = Arc::new(Stopping::default());
-        let member = Member {
-            name: settings.name.clone(),
-            context: context.clone(),
-            mailboxes,
-            stopping: stopping.clone(),
-            failed: shared.failed.clone(),
+        let member =
+            Member { name: settings.name.clone(), context: context.clone(), mailboxes, stopping: stopping.clone(), on_failure };
+        let (topics, matching) = match &settings.topics {
+            Topics::Named(topics) => (topics.clone(), None),
+            Topics::Matching(pattern) => (Vec::new(), Some(pattern.clone())),
         };
-        let consumer = Consumer::start(&settings.kafka, &settings.topics, Arc::new(member)).map_err(kafka)?;
+        let consumer = Consumer::start(&settings.kafka, &topics, Arc::new(member)).map_err(kafka)?;
         *context.lock_consumer() = Some(consumer);
-        Ok(Group { name: settings.name.clone(), context, workers, stopping })
+        if let Some(pattern) = matching {
+            tasks.push(process.runtime.spawn(follow_topics(context.clone(), pattern)).abort_handle());
+        }
+        Ok(Group { settings, plan, context, workers: Mutex::new(workers), stopping, tasks })
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.settings.name
+    }
+
+    pub(crate) fn settings(&self) -> &PipelineSettings {
+        &self.settings
     }
 
     pub(crate) fn progress(&self) -> &Progress {
         &self.context.progress
     }
 
-    /// Drains what is in flight, commits, leaves the group, and ends the workers.
-    pub(crate) fn stop(self, grace: Duration) {
-        self.stopping.grace.set(grace).expect("a pipeline is stopped once");
+    /// Drains what is in flight, commits, leaves the group, and ends the workers. A second call finds nothing to do.
+    pub(crate) fn stop(&self, grace: Duration) {
+        if self.stopping.grace.set(grace).is_err() {
+            return;
+        }
         self.stopping.asked.store(true, Ordering::SeqCst);
         let consumer = self.context.lock_consumer().take();
         if let Some(consumer) = consumer
             && let Err(error) = consumer.stop(grace + REVOKE_SLACK)
         {
-            warn!(pipeline = %self.name, error = %error, "leaving the group failed");
+            warn!(pipeline = self.name(), error = %error, "leaving the group failed");
         }
-        for worker in self.workers {
+        let workers = std::mem::take(&mut *self.workers.lock().expect("no one panics while holding the workers"));
+        for worker in workers {
             worker.stop();
         }
-        info!(pipeline = %self.name, progress = %self.context.progress, "pipeline stopped");
+        self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+        info!(pipeline = self.name(), progress = %self.context.progress, "pipeline stopped");
+    }
+
+    /// How it is, worker by worker.
+    pub(crate) fn running(&self) -> Running {
+        let partitions = self.partitions();
+        let mut tasks = vec![Task::default(); self.settings.workers as usize];
+        let mut traces = vec![Vec::new(); tasks.len()];
+        for partition in &partitions {
+            let (index, Some(blocked)) = (partition.worker as usize, &partition.blocked) else { continue };
+            tasks[index].failed |= blocked.needs_person;
+            traces[index].push(board::tell(partition, blocked));
+        }
+        if let Health::Stalled(why) = self.context.board.health(&[]) {
+            traces.iter_mut().for_each(|trace| trace.push(why.clone()));
+        }
+        for (task, trace) in tasks.iter_mut().zip(traces) {
+            task.trace = (!trace.is_empty()).then(|| trace.join("\n"));
+        }
+        Running { failed: self.context.board.failed(), tasks, topics: self.context.board.topics() }
+    }
+
+    pub(crate) fn forget_topics(&self) {
+        self.context.board.forget_topics();
+    }
+
+    /// Everything there is to see of it.
+    pub(crate) fn view(&self) -> PipelineView {
+        let (context, settings) = (&self.context, &self.settings);
+        let partitions = self.partitions();
+        let (state, error) = match context.board.health(&partitions) {
+            Health::Running => ("RUNNING", None),
+            Health::Stalled(why) => ("STALLED", Some(why)),
+            Health::Failed(why) => ("FAILED", Some(why)),
+        };
+        let (appends, append_bytes, append_errors) = context.progress.appends();
+        let counts = context.progress.plugins();
+        let plugins = self.plan.plugins().enumerate().map(|(index, plugin)| {
+            let count = counts.get(index).copied().unwrap_or_default();
+            PluginView {
+                name: plugin.name().to_owned(),
+                version: plugin.version().to_owned(),
+                sha256: plugin.digest().to_owned(),
+                kept: count.kept,
+                replaced: count.replaced,
+                split: count.split,
+                dropped: count.dropped,
+                rejected: count.rejected,
+                faults: count.faults,
+                seconds: count.nanos as f64 / 1e9,
+            }
+        });
+        PipelineView {
+            name: settings.name.to_string(),
+            kind: settings.kind.as_str(),
+            state,
+            error,
+            since_ms: Some(context.board.since(state)),
+            group: settings.kafka.group.clone(),
+            topics: settings.topics.to_texts(),
+            workers: settings.workers,
+            records_consumed: context.progress.records(),
+            bytes_consumed: context.progress.bytes(),
+            rows_committed: context.progress.rows(),
+            records_dropped: context.progress.records_dropped(),
+            appends,
+            append_bytes,
+            append_errors,
+            append_seconds: context.progress.append_times(),
+            dead_letters: context.progress.dead_letters(),
+            plugins: plugins.collect(),
+            last_errors: context.board.errors(),
+            config: settings.shown(),
+            partitions,
+        }
+    }
+
+    fn partitions(&self) -> Vec<snowgate_connect::snapshot::PartitionView> {
+        self.context.board.partitions(|partition| self.context.watermarks(partition))
+    }
+}
+
+/// Subscribes to the topics whose names match, and to those that come later.
+async fn follow_topics(context: Arc<Context>, pattern: Arc<fancy_regex::Regex>) {
+    let mut subscribed = Vec::new();
+    loop {
+        let kafka = context.settings.kafka.clone();
+        let listed = tokio::task::spawn_blocking(move || snowgate_kafka::topics(&kafka, TOPICS_PATIENCE)).await;
+        match listed.expect("listing topics does not panic") {
+            Ok(topics) => {
+                let mut matching: Vec<_> = topics.into_iter().filter(|topic| pattern.is_match(topic).unwrap_or(false)).collect();
+                matching.sort();
+                if matching != subscribed {
+                    info!(pipeline = %context.settings.name, topics = matching.join(","), "topics that match the pattern");
+                    if let Some(consumer) = &*context.lock_consumer() {
+                        consumer.subscribe(matching.clone());
+                    }
+                    subscribed = matching;
+                }
+            }
+            Err(error) => warn!(pipeline = %context.settings.name, error = %error, "topics could not be listed"),
+        }
+        tokio::time::sleep(TOPICS_INTERVAL).await;
     }
 }
 
@@ -215,16 +366,6 @@ fn policy(settings: &PipelineSettings, memory: usize) -> Policy {
         accept_regression: settings.on_regression == OnRegression::Accept,
         ..Policy::default()
     }
-}
-
-fn routes(settings: &PipelineSettings, database: &str, schema: &str) -> HashMap<String, Arc<Route>> {
-    let route = |(topic, table): (&String, &String)| {
-        let name = TableName { database: database.to_owned(), schema: schema.to_owned(), table: table.clone() };
-        let create_table = sql::create_table_if_not_exists(&name, settings.rows.mode).into();
-        let pipe = PipeName { database: name.database, schema: name.schema, pipe: names::default_pipe(table) };
-        (topic.clone(), Arc::new(Route { table: table.clone(), create_table, pipe: Arc::new(pipe) }))
-    };
-    settings.tables.iter().map(route).collect()
 }
 
 /// The worker that owns `topic_partition` whenever it is ours.
@@ -242,7 +383,7 @@ struct Member {
     context: Arc<Context>,
     mailboxes: Vec<Mailbox>,
     stopping: Arc<Stopping>,
-    failed: tokio::sync::mpsc::UnboundedSender<Error>,
+    on_failure: OnFailure,
 }
 
 impl Member {
@@ -253,9 +394,9 @@ impl Member {
     fn remembered(&self, assigned: &Assigned) -> Remembered {
         let route = self.context.route(&assigned.topic_partition.topic);
         let channel = route.channel(&assigned.topic_partition).channel;
-        let memo = assigned.metadata.as_deref();
-        let committed_offset = memo.and_then(|text| memo::committed_offset(text, &channel, &route.table));
-        Remembered { group_offset: assigned.group_offset, committed_offset }
+        let memo = assigned.metadata.as_deref().map(|text| memo::read(text, &channel, &route.table));
+        let (committed_offset, row_errors) = memo.unwrap_or_default();
+        Remembered { group_offset: assigned.group_offset, committed_offset, row_errors }
     }
 }
 
@@ -323,10 +464,15 @@ impl Assignments for Member {
 
     fn connection(&self, state: ConnectionState) {
         info!(pipeline = %self.name, ?state, "kafka connection");
+        self.context.board.kafka(match state {
+            ConnectionState::Up => None,
+            ConnectionState::Down(error) => Some(error.to_string()),
+        });
     }
 
     fn failed(&self, error: KafkaError) {
-        // Nobody listens only when the process is on its way out.
-        let _ = self.failed.send(Error::Kafka { pipeline: self.name.clone(), source: error });
+        let error = Error::Kafka { pipeline: self.name.clone(), source: error };
+        self.context.board.fail(report::explain(&error, error.hint().as_deref()));
+        (self.on_failure)(error);
     }
 }

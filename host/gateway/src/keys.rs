@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     Flag,
     Choice(&'static [&'static str]),
     Texts,
+    TextOrTexts,
     /// Any keys, each with a text.
     TextTable,
     /// `{ file = "…" }` or `{ env = "…" }`.
@@ -53,11 +54,12 @@ const fn optional(name: &'static str, kind: Kind, example: &'static str) -> Key 
 
 pub(crate) const ROOT: &[Key] = &[
     required("kafka", Kind::Section(KAFKA), "[kafka]"),
-    required("snowflake", Kind::Section(SNOWFLAKE), "[snowflake]"),
+    optional("snowflake", Kind::Section(SNOWFLAKE), "[snowflake]"),
     optional("memory", Kind::Section(MEMORY), "[memory]"),
     optional("shutdown", Kind::Section(SHUTDOWN), "[shutdown]"),
     optional("log", Kind::Section(LOG), "[log]"),
-    required("pipeline", Kind::Named(PIPELINE), "[pipeline.NAME]"),
+    optional("connect", Kind::Section(CONNECT), "[connect]"),
+    optional("pipeline", Kind::Named(PIPELINE), "[pipeline.NAME]"),
 ];
 
 const KAFKA: &[Key] = &[
@@ -87,6 +89,50 @@ const LOG: &[Key] = &[
     optional("format", Kind::Choice(&["text", "json"]), "format = \"text\""),
     optional("level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "level = \"info\""),
 ];
+
+const CONNECT: &[Key] = &[
+    optional("listen", Kind::TextOrTexts, "listen = \"127.0.0.1:8083\""),
+    optional("advertise", Kind::Text, "advertise = \"connect.internal:8083\""),
+    optional("state", Kind::Text, "state = \"connect-state\""),
+    optional("tls", Kind::Section(CONNECT_TLS), "tls = { certificate = \"tls.crt\", key = \"tls.key\" }"),
+    optional("auth", Kind::Section(CONNECT_AUTH), "auth = { token = { file = \"token\" } }"),
+    optional("allowed_hosts", Kind::Texts, "allowed_hosts = [\"connect.internal\"]"),
+    optional("allowed_origins", Kind::Texts, "allowed_origins = [\"https://console.internal\"]"),
+    optional("show_secrets", Kind::Flag, "show_secrets = false"),
+    optional("topic_tracking", Kind::Flag, "topic_tracking = true"),
+    optional("topic_tracking_reset", Kind::Flag, "topic_tracking_reset = true"),
+    optional("admin", Kind::Flag, "admin = true"),
+    optional("override_policy", Kind::Text, "override_policy = \"All\""),
+    optional("providers", Kind::Section(CONNECT_PROVIDERS), "providers = { file = { allowed_paths = [\"/run/secrets\"] } }"),
+    optional("key_converter", Kind::Text, "key_converter = \"org.apache.kafka.connect.storage.StringConverter\""),
+    optional("value_converter", Kind::Text, "value_converter = \"org.apache.kafka.connect.json.JsonConverter\""),
+    optional("tls_ca", Kind::Text, "tls_ca = \"ca.pem\""),
+    optional("worker_file", Kind::Text, "worker_file = \"connect-distributed.properties\""),
+    optional("properties", Kind::Properties, "properties = { \"consumer.fetch.min.bytes\" = \"1000\" }"),
+];
+
+const CONNECT_TLS: &[Key] =
+    &[required("certificate", Kind::Text, "certificate = \"tls.crt\""), required("key", Kind::Text, "key = \"tls.key\"")];
+
+const CONNECT_AUTH: &[Key] = &[
+    optional("token", Kind::Section(CONNECT_TOKEN), "token = { file = \"token\" }"),
+    optional("basic", Kind::Section(CONNECT_BASIC), "basic = { file = \"passwords\" }"),
+];
+
+const CONNECT_TOKEN: &[Key] =
+    &[optional("file", Kind::Text, "file = \"token\""), optional("env", Kind::Text, "env = \"SNOWGATE_TOKEN\"")];
+
+const CONNECT_BASIC: &[Key] = &[required("file", Kind::Text, "file = \"passwords\"")];
+
+const CONNECT_PROVIDERS: &[Key] = &[
+    optional("file", Kind::Section(CONNECT_PATHS), "file = { allowed_paths = [\"/run/secrets\"] }"),
+    optional("dir", Kind::Section(CONNECT_PATHS), "dir = { allowed_paths = [\"/run/secrets\"] }"),
+    optional("env", Kind::Section(CONNECT_VARIABLES), "env = { allowed = \"SNOWFLAKE_.*\" }"),
+];
+
+const CONNECT_PATHS: &[Key] = &[required("allowed_paths", Kind::Texts, "allowed_paths = [\"/run/secrets\"]")];
+
+const CONNECT_VARIABLES: &[Key] = &[required("allowed", Kind::Text, "allowed = \"SNOWFLAKE_.*\"")];
 
 const PIPELINE: &[Key] = &[
     required("topics", Kind::Texts, "topics = [\"binance_kline\"]"),

@@ -1,11 +1,13 @@
 //! Snowgate: Kafka to Snowflake, exactly once, through WebAssembly plugins.
 //!
 //! In reading order: [`cli`] is what a person can ask for; [`config`], [`units`], [`keys`], [`document`], [`problems`] and
-//! [`settings`] turn the file into checked settings; [`check`] tries them and moves nothing. [`gateway`] starts, watches and stops
-//! the pipelines, each a [`group`] of partitions; a [`worker`] owns some of them; [`pipeline`] is the straight line of one,
-//! [`partition`] its state machine. [`requests`] and [`commits`] carry its requests, [`memo`] is what a group commit remembers,
-//! [`budget`] how much is held, [`progress`] how far it is. [`report`] and [`telemetry`] are what people see; [`killpoint`] is for
-//! tests.
+//! [`settings`] turn the file into checked settings; [`check`] tries them and moves nothing, [`import`] says what becomes of another
+//! worker's connectors, [`verify`] compares two tables. [`gateway`] starts, watches and stops the pipelines, those of the file and
+//! those of [`connectors`]; each is a [`group`] of partitions, and a [`worker`] owns some of them. [`pipeline`] is the straight line
+//! of one, [`stages`] what it does between Kafka and the rows, [`letter`] what it says of a dead one, [`partition`] its state machine.
+//! [`requests`] and [`commits`] carry its requests, [`memo`] is what a group commit remembers, [`budget`] how much is held,
+//! [`progress`] what was counted, [`board`] where each partition stands. [`report`] and [`telemetry`] are what people see;
+//! [`killpoint`] is for tests.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,16 +20,20 @@ use crate::config::LogFormat;
 use crate::report::Exit;
 use crate::settings::Settings;
 
+mod board;
 mod budget;
 mod check;
 mod cli;
 mod commits;
 mod config;
+mod connectors;
 mod document;
 mod gateway;
 mod group;
+mod import;
 mod keys;
 mod killpoint;
+mod letter;
 mod memo;
 mod partition;
 mod pipeline;
@@ -38,24 +44,30 @@ mod requests;
 mod settings;
 #[cfg(test)]
 mod simulation;
+mod stages;
 mod telemetry;
 mod units;
+mod verify;
 mod worker;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
     keep_secrets_out_of_core_dumps();
     let exit = match command {
-        Command::Run { file } => run(&file.path),
+        Command::Run { file } => load(&file.path).map_or(Exit::Config, |settings| run(&settings)),
+        Command::Connect { properties } => connect(properties.as_deref()).map_or(Exit::Config, |settings| run(&settings)),
+        Command::Import { source, toml, register, worker } => import::import(&source, toml, register.as_deref(), worker.as_deref()),
         Command::Check { file } => check(&file.path),
+        Command::Verify { file, warehouse, first, second } => {
+            load(&file.path).map_or(Exit::Config, |settings| verify::verify(&settings, warehouse.as_deref(), [&first, &second]))
+        }
     };
     ExitCode::from(exit.code())
 }
 
-fn run(file: &Path) -> Exit {
-    let Some(settings) = load(file) else { return Exit::Config };
-    telemetry::start(settings.log);
-    let Err(failure) = gateway::run(&settings) else { return Exit::Done };
+fn run(settings: &Settings) -> Exit {
+    let levels = telemetry::start(settings.log);
+    let Err(failure) = gateway::run(settings, levels) else { return Exit::Done };
     let hint = failure.hint();
     match settings.log.format {
         LogFormat::Text => say(std::io::stderr(), &report::explain(&failure, hint.as_deref())),
@@ -63,6 +75,13 @@ fn run(file: &Path) -> Exit {
         LogFormat::Json => error!(because = report::causes(&failure).join(": "), hint, "{failure}"),
     }
     Exit::of(failure.class())
+}
+
+/// The settings of a Connect worker, from its properties file and the variables of its image.
+fn connect(properties: Option<&Path>) -> Option<Settings> {
+    Settings::of_worker(properties, std::env::vars())
+        .inspect_err(|problems| say(std::io::stderr(), &report::explain(problems, None)))
+        .ok()
 }
 
 fn check(file: &Path) -> Exit {

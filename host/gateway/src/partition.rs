@@ -56,7 +56,8 @@ pub(crate) struct Partition<C> {
     continuation: Option<C>,
     /// Snowflake's word, the last we heard.
     committed: Option<Offset>,
-    row_errors: u64,
+    /// Rejected rows that are known of; `None` until the channel is opened, where none were remembered.
+    row_errors: Option<u64>,
     remembered: Remembered,
     started_blind: bool,
     /// The first record looked at since the partition was assigned, and the last.
@@ -90,7 +91,7 @@ impl<C: Clone> Partition<C> {
             session: 0,
             continuation: None,
             committed: None,
-            row_errors: 0,
+            row_errors: None,
             remembered: Remembered::default(),
             started_blind: false,
             first_read: None,
@@ -135,6 +136,16 @@ impl<C: Clone> Partition<C> {
 
     pub(crate) fn committed(&self) -> Option<Offset> {
         self.committed
+    }
+
+    /// The last offset at and below which all is settled.
+    pub(crate) fn settled(&self) -> Option<Offset> {
+        self.settled
+    }
+
+    /// The last offset that Snowflake took.
+    pub(crate) fn appended(&self) -> Option<Offset> {
+        self.committed.max(self.held.last_appended())
     }
 
     pub(crate) fn session(&self) -> Session {
@@ -197,6 +208,7 @@ impl<C: Clone> Partition<C> {
         self.session = session;
         self.held = Held::new(next_body);
         self.remembered = remembered;
+        self.row_errors = remembered.row_errors;
         self.settled = remembered.group_offset.and_then(Offset::previous);
         self.begin_open(AfterOpen::Start, false, actions);
     }
@@ -375,7 +387,7 @@ impl<C: Clone> Partition<C> {
             // Rows that we never sent: the channel has another writer, whom our next append would meet anyway.
             return self.reopen(AfterOpen::Resume, actions);
         }
-        if row_errors > self.row_errors {
+        if self.row_errors.is_none_or(|known| row_errors > known) {
             self.block(BlockReason::RowsRejected, now, actions);
         }
         if committed > self.committed {
@@ -415,7 +427,7 @@ impl<C: Clone> Partition<C> {
 
     fn push_commit(&mut self, actions: &mut Vec<Action<C>>) {
         let Some(settled) = self.settled else { return };
-        actions.push(Action::CommitGroupOffset { next: settled.next(), committed: self.committed });
+        actions.push(Action::CommitGroupOffset { next: settled.next(), committed: self.committed, row_errors: self.row_errors });
     }
 
     fn dead_letter_delivered(&mut self, offset: Offset, now: Millis, actions: &mut Vec<Action<C>>) {

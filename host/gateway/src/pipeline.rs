@@ -1,28 +1,30 @@
 //! The straight line of one partition: consume → transform → encode → seal → append → settle.
 //!
-//! [`Pipeline::read`] takes a batch along the line as far as the open body; the state machine in `partition.rs` says what
-//! happens next, and [`Pipeline::on`] carries that out. The pipeline itself decides nothing about delivery.
+//! [`Pipeline::read`] takes a batch along the line as far as the open body ([`encode`] has the last step); the state machine in
+//! `partition.rs` says what happens next, and [`Pipeline::on`] carries that out. The pipeline itself decides nothing about delivery.
+
+mod encode;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use snowgate_kafka::{DeadLetter, DeadLetterReceipt, Error as KafkaError, GroupOffset, PartitionQueue, StartAt};
-use snowgate_record::{ErrorClass, Offset, OffsetRange, Record, TopicPartition};
+use snowgate_kafka::{DeadLetterReceipt, Error as KafkaError, GroupOffset, PartitionQueue, StartAt};
+use snowgate_record::{ErrorClass, Offset, OffsetRange, TopicPartition};
 use snowgate_snowflake::body::{OpenBody, SealedBody};
-use snowgate_snowflake::row::RowWriter;
+use snowgate_snowflake::row::{Form, RowWriter};
 use snowgate_snowflake::wire::{Append, ChannelName, ContinuationToken};
 use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
+use crate::board::{self, Place};
 use crate::budget::Charge;
 use crate::commits::Watched;
 use crate::group::{Context, Route};
 use crate::killpoint::kill_point;
 use crate::memo::Memo;
-use crate::partition::{Action, BlockReason, BodyId, Encoded, Event, Millis, Partition, Remembered};
+use crate::partition::{Action, BlockReason, BodyId, Event, Millis, Partition, Remembered};
 use crate::requests::PartitionEvent;
-use crate::settings::{OnError, OnTombstone};
 use crate::worker::{Epoch, Message, ReplyTo, StartReply, Tools, Turn, Work};
 
 /// Records taken from Kafka at once: enough that the costs per batch vanish, few enough that a plugin's turn stays short.
@@ -34,6 +36,11 @@ const REWIND_INTERVAL: Millis = 1_000;
 pub(crate) struct Pipeline {
     context: Arc<Context>,
     reply: ReplyTo,
+    /// Which worker has it.
+    worker: u32,
+    place: Arc<Place>,
+    /// What the record that stops the partition lacks.
+    refusal: Option<String>,
     route: Arc<Route>,
     channel: ChannelName,
     machine: Partition<ContinuationToken>,
@@ -61,15 +68,23 @@ struct Sealed {
 }
 
 impl Pipeline {
-    pub(crate) fn new(context: Arc<Context>, reply: ReplyTo, mut queue: PartitionQueue) -> Pipeline {
+    pub(crate) fn new(context: Arc<Context>, reply: ReplyTo, worker: u32, mut queue: PartitionQueue) -> Pipeline {
         let topic_partition = &reply.topic_partition;
         let route = context.route(&topic_partition.topic);
         let mailbox = reply.mailbox.clone();
         queue.on_data(Arc::new(move || mailbox.wake()));
+        let channel = route.channel(topic_partition);
+        let mut rows = RowWriter::new(context.settings.rows);
+        if let Some(topic) = &route.named_topic {
+            rows.name_topic(topic.clone());
+        }
         Pipeline {
-            channel: route.channel(topic_partition),
+            place: context.board.enter(topic_partition, worker, &route.table, &channel.channel),
+            worker,
+            refusal: None,
+            channel,
             machine: Partition::new(context.policy.clone()),
-            rows: RowWriter::new(context.rows),
+            rows,
             body: OpenBody::new(),
             sealed: HashMap::new(),
             unfinished: None,
@@ -159,15 +174,27 @@ impl Pipeline {
         }
         self.check_log_end(tools);
         self.context.progress.consumed(&work.batch);
-        if !tools.chain.is_empty()
-            && let Err(error) = tools.chain.process(&work.batch, &mut work.transformed)
-        {
+        if let Some(timestamp) = work.batch.timestamps().last() {
+            self.place.read(*timestamp);
+        }
+        if self.context.settings.rows.metadata.push_time {
+            self.rows.set_push_time(board::now());
+        }
+        work.staged = !tools.stages.is_straight(&work.batch);
+        let form = if work.staged && self.context.settings.road.is_some() { Form::Json } else { Form::Text };
+        self.rows.set_forms(form, form);
+        if !work.staged {
+            return Some(work);
+        }
+        if let Err(error) = tools.stages.process(&work.batch, &mut work.outcome) {
             // Without its plugins a record has no meaning here: keep it in Kafka.
             error!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "plugins cannot run");
             tools.give_back(work);
             self.on(Event::ReadFailed(BlockReason::Unreadable), tools);
             return None;
         }
+        self.context.progress.judged(&work.outcome.verdicts);
+        self.context.progress.dropped(work.outcome.dropped);
         Some(work)
     }
 
@@ -196,164 +223,6 @@ impl Pipeline {
         {
             self.log_end_seen = true;
             self.on(Event::LogEnd(end), tools);
-        }
-    }
-
-    /// Batch → rows in the open body, until the batch is finished or there is no room.
-    fn encode_all(&mut self, work: &mut Work, tools: &mut Tools) -> Turn {
-        loop {
-            let (encoded, end) = self.encode(work, tools);
-            if let Some(encoded) = encoded {
-                kill_point("encoded");
-                self.on(Event::Encoded(encoded), tools);
-            }
-            match end {
-                EncodeEnd::Finished => return Turn::Worked,
-                EncodeEnd::BodyFull => {
-                    self.on(Event::BodyFull, tools);
-                    if !self.machine.wants_records() {
-                        return Turn::Idle;
-                    }
-                }
-                EncodeEnd::Full if self.machine.wants_records() => {}
-                EncodeEnd::Full => return Turn::Idle,
-                EncodeEnd::Later => return Turn::Starved,
-                EncodeEnd::Refused => {
-                    self.on(Event::RecordRefused, tools);
-                    return Turn::Idle;
-                }
-                EncodeEnd::DeadLettersRefused => {
-                    self.on(Event::DeadLetterFailed, tools);
-                    return Turn::Idle;
-                }
-            }
-        }
-    }
-
-    /// As many records as the open body has room for.
-    fn encode(&mut self, work: &mut Work, tools: &mut Tools) -> (Option<Encoded>, EncodeEnd) {
-        let resume_after = self.machine.resume_after();
-        let (record_room, byte_room) = self.machine.room();
-        let whole = work.batch.range().expect("an empty batch is not encoded");
-        let mut progress = EncodedSoFar { first: first_after(work, resume_after), ..EncodedSoFar::default() };
-        let end = loop {
-            let survivors = if tools.chain.is_empty() { &work.batch } else { &work.transformed.records };
-            let rejected = if tools.chain.is_empty() { &[][..] } else { &work.transformed.rejected };
-            let next_record = (work.next_record < survivors.len()).then(|| survivors.record(work.next_record));
-            let next_rejected = rejected.get(work.next_rejected).map(|rejected| (rejected, work.batch.record(rejected.index)));
-            // Survivors and rejected records, merged by offset.
-            let rejection = match (&next_record, &next_rejected) {
-                (None, None) => break EncodeEnd::Finished,
-                (Some(record), Some((_, rejected))) => rejected.offset() < record.offset(),
-                (None, Some(_)) => true,
-                (Some(_), None) => false,
-            };
-            if progress.records >= record_room || self.body.bytes() >= byte_room {
-                break EncodeEnd::Full;
-            }
-            if rejection {
-                let (rejected, record) = next_rejected.expect("it was looked at above");
-                if Some(record.offset()) > resume_after {
-                    match self.set_aside(record, rejected.reason, &rejected.message, Some(&rejected.plugin)) {
-                        Ok(kind) => progress.passed(record.offset(), kind),
-                        Err(end) => break end,
-                    }
-                }
-                work.next_rejected += 1;
-                continue;
-            }
-            let record = next_record.expect("it was looked at above");
-            let siblings = siblings(survivors.offsets(), work.next_record);
-            if Some(record.offset()) > resume_after {
-                let original = || original_of(work, record);
-                match self.encode_record(survivors, work.next_record..work.next_record + siblings, original, tools) {
-                    Ok(kind) => progress.passed(record.offset(), kind),
-                    Err(end) => break end,
-                }
-            }
-            work.next_record += siblings;
-        };
-        let last = if matches!(end, EncodeEnd::Finished) { Some(whole.last()) } else { progress.last };
-        let encoded = progress.first.zip(last).filter(|(first, last)| first <= last).map(|(first, last)| Encoded {
-            range: OffsetRange::new(first, last),
-            records: progress.records,
-            last_with_rows: progress.last_with_rows,
-            body_bytes: self.body.bytes(),
-            dead_letters: progress.dead_letters,
-        });
-        (encoded, end)
-    }
-
-    /// All rows of one record, or none of them.
-    fn encode_record<'a>(
-        &mut self,
-        survivors: &'a snowgate_record::RecordBatch,
-        indexes: std::ops::Range<usize>,
-        original: impl FnOnce() -> Record<'a>,
-        tools: &mut Tools,
-    ) -> Result<Passed, EncodeEnd> {
-        let offset = survivors.record(indexes.start).offset();
-        if self.machine.is_refused(offset) {
-            return self.set_aside(original(), "refused_by_snowflake", "Snowflake refused this row by itself", None);
-        }
-        let rows = indexes.len() as u32;
-        if self.body.capacity() == 0 {
-            self.body.give_buffer(tools.take_buffer());
-        }
-        for (emit_index, index) in indexes.enumerate() {
-            let record = survivors.record(index);
-            if record.value().is_none() && self.context.on_tombstone != OnTombstone::Row {
-                self.body.abandon_record();
-                return match self.context.on_tombstone {
-                    OnTombstone::DeadLetter => self.set_aside(original(), "tombstone", "the record has no value", None),
-                    OnTombstone::Drop | OnTombstone::Row => {
-                        self.context.progress.dropped(1);
-                        Ok(Passed::Nothing)
-                    }
-                };
-            }
-            let emit_index = (rows > 1).then_some(emit_index as u32);
-            let written = match record.value() {
-                Some(_) => self.rows.write(record, emit_index, self.body.buffer()),
-                None => self.rows.write_tombstone(record, self.body.buffer()),
-            };
-            if let Err(error) = written {
-                self.body.abandon_record();
-                return self.set_aside(original(), error.reason(), &error.to_string(), None);
-            }
-        }
-        if !self.body.is_empty() && self.body.buffer().len() > self.context.policy.body_bytes {
-            // It begins the next body; alone it may be as large as a request carries.
-            self.body.abandon_record();
-            return Err(EncodeEnd::BodyFull);
-        }
-        match self.body.end_record(offset, rows, &mut tools.compressor) {
-            Ok(()) => Ok(Passed::Rows),
-            Err(error) => self.set_aside(original(), error.reason(), &error.to_string(), None),
-        }
-    }
-
-    /// A record that cannot be loaded goes to the dead letter topic, or stops the partition.
-    fn set_aside(&mut self, record: Record<'_>, reason: &str, message: &str, plugin: Option<&str>) -> Result<Passed, EncodeEnd> {
-        let offset = record.offset();
-        let (topic, partition) = (record.topic(), record.partition());
-        if self.context.on_error == OnError::Block {
-            error!(topic, partition, %offset, reason, error = message, "record cannot be loaded, partition stops");
-            return Err(EncodeEnd::Refused);
-        }
-        let dead_letters = self.context.dead_letters().expect("settings ask for a dead letter topic");
-        match dead_letters.send(&DeadLetter { record, reason, message, plugin }, self.epoch()) {
-            Ok(()) => {
-                kill_point("dead_letter_sent");
-                self.context.progress.dead_letter();
-                debug!(topic, partition, %offset, reason, "dead letter sent");
-                Ok(Passed::DeadLetter)
-            }
-            Err(error) if error.class() == ErrorClass::Transient => Err(EncodeEnd::Later),
-            Err(error) => {
-                error!(topic, partition, %offset, error = %error, "dead letter refused");
-                Err(EncodeEnd::DeadLettersRefused)
-            }
         }
     }
 
@@ -408,6 +277,7 @@ impl Pipeline {
         }
         self.watch();
         self.recharge();
+        self.place.set(self.machine.committed(), self.machine.appended(), self.machine.settled());
     }
 
     fn carry_out(&mut self, action: Action<ContinuationToken>, tools: &mut Tools) {
@@ -459,12 +329,18 @@ impl Pipeline {
                     self.context.progress.committed(sealed.body.rows);
                 }
             }
-            Action::CommitGroupOffset { next, committed } => self.commit_group_offset(next, committed),
+            Action::CommitGroupOffset { next, committed, row_errors } => self.commit_group_offset(next, committed, row_errors),
             Action::Rewind { from } => self.rewind(from),
             Action::Blocked(reason) => {
                 error!(%topic, partition, reason = reason.as_str(), hint = reason.hint(), "partition blocked");
+                let detail = self.refusal.take();
+                self.context.board.error(format!("partition {partition} of `{topic}` blocked: {}", reason.as_str()));
+                self.place.block(reason, detail.as_deref());
             }
-            Action::Unblocked => info!(%topic, partition, "partition goes on"),
+            Action::Unblocked => {
+                info!(%topic, partition, "partition goes on");
+                self.place.unblock();
+            }
             Action::CommitStalled { since } => {
                 let waited = self.context.clock.now().saturating_sub(since) / 1_000;
                 warn!(%topic, partition, channel = %self.channel, seconds = waited, "rows were appended and are not committed");
@@ -482,9 +358,10 @@ impl Pipeline {
         tools.give_buffer(self.body.take_buffer());
     }
 
-    fn commit_group_offset(&mut self, next: Offset, committed: Option<Offset>) {
+    fn commit_group_offset(&mut self, next: Offset, committed: Option<Offset>, row_errors: Option<u64>) {
         kill_point("settled");
-        let metadata = Memo { committed_offset: committed, channel: &self.channel.channel, table: &self.route.table }.to_text();
+        let (channel, table) = (&self.channel.channel, &self.route.table);
+        let metadata = Memo { committed_offset: committed, row_errors, channel, table }.to_text();
         let commit = GroupOffset { topic_partition: self.topic_partition().clone(), next, metadata };
         self.last_commit = Some(commit.clone());
         if self.drained.is_none() {
@@ -511,6 +388,7 @@ impl Pipeline {
         let settled = self.last_commit.as_ref().map(|commit| commit.next.get());
         info!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, group_offset = settled, "partition let go");
         self.finished = true;
+        self.context.board.leave(&self.reply.topic_partition, &self.place);
         self.queue = None;
         self.unfinished = None;
         if let Some(drained) = self.drained.take() {
@@ -530,71 +408,9 @@ impl Pipeline {
 
     fn recharge(&mut self) {
         let sealed: usize = self.sealed.values().map(|sealed| sealed.body.bytes.len()).sum();
-        let unfinished = self.unfinished.as_ref().map_or(0, |work| work.batch.bytes() + work.transformed.records.bytes());
+        let unfinished = self.unfinished.as_ref().map_or(0, |work| work.batch.bytes() + work.outcome.records.bytes());
         self.charge.set(sealed + unfinished + self.body.capacity());
     }
-}
-
-/// What a record that was passed left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Passed {
-    Rows,
-    DeadLetter,
-    Nothing,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum EncodeEnd {
-    Finished,
-    Full,
-    /// The next record does not fit into what is left of the body.
-    BodyFull,
-    /// The dead letter producer is full for the moment.
-    Later,
-    /// A record cannot be loaded, and the configuration says to stop.
-    Refused,
-    DeadLettersRefused,
-}
-
-#[derive(Default)]
-struct EncodedSoFar {
-    first: Option<Offset>,
-    last: Option<Offset>,
-    records: u64,
-    last_with_rows: Option<Offset>,
-    dead_letters: Vec<Offset>,
-}
-
-impl EncodedSoFar {
-    fn passed(&mut self, offset: Offset, kind: Passed) {
-        self.last = Some(offset);
-        match kind {
-            Passed::Rows => {
-                self.records += 1;
-                self.last_with_rows = Some(offset);
-            }
-            Passed::DeadLetter => self.dead_letters.push(offset),
-            Passed::Nothing => {}
-        }
-    }
-}
-
-/// The first record of the batch that was not looked at before.
-fn first_after(work: &Work, resume_after: Option<Offset>) -> Option<Offset> {
-    let offsets = work.batch.offsets();
-    let index = resume_after.map_or(0, |resume_after| offsets.partition_point(|offset| *offset <= resume_after.get()));
-    offsets.get(index).and_then(|offset| Offset::new(*offset))
-}
-
-/// How many outputs from `index` on come from the same record.
-fn siblings(offsets: &[i64], index: usize) -> usize {
-    offsets[index..].iter().take_while(|offset| **offset == offsets[index]).count()
-}
-
-/// The record as Kafka had it, for a dead letter.
-fn original_of<'a>(work: &'a Work, output: Record<'a>) -> Record<'a> {
-    let index = work.batch.offsets().binary_search(&output.offset().get());
-    index.map_or(output, |index| work.batch.record(index))
 }
 
 fn block_reason(error: &KafkaError) -> BlockReason {

@@ -36,11 +36,18 @@ pub(crate) enum ConfigProblems {
     Unreadable { file: String, reason: String },
     #[error("{}", wrong(file, problems))]
     Wrong { file: String, problems: Vec<Problem> },
+    #[error("the worker's configuration cannot be used\n  because: {}", problems.join("\n  because: "))]
+    Worker { problems: Vec<String> },
 }
 
 impl ConfigProblems {
     pub(crate) fn unreadable(file: &Path, reason: impl Into<String>) -> ConfigProblems {
         ConfigProblems::Unreadable { file: file.display().to_string(), reason: reason.into() }
+    }
+
+    /// What is wrong with a Connect worker's properties.
+    pub(crate) fn worker(problems: Vec<String>) -> ConfigProblems {
+        ConfigProblems::Worker { problems }
     }
 
     /// `problems` in the order in which they stand in the file.

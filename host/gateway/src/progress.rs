@@ -1,9 +1,14 @@
-//! Counts what became of a pipeline's records. Each count is raised once per batch or body, or for a rare record.
+//! Counts what became of a pipeline's records. Each count is raised once per batch, body or request, or for a rare record.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use snowgate_connect::snapshot::Histogram;
 use snowgate_record::RecordBatch;
+use snowgate_transform::PluginCounts;
 
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
@@ -11,7 +16,19 @@ pub(crate) struct Progress {
     bytes: AtomicU64,
     rows: AtomicU64,
     dropped: AtomicU64,
-    dead_letters: AtomicU64,
+    append_bytes: AtomicU64,
+    append_errors: AtomicU64,
+    append_times: Times,
+    dead_letters: Mutex<BTreeMap<&'static str, u64>>,
+    plugins: Mutex<Vec<PluginCounts>>,
+}
+
+/// How long requests took.
+#[derive(Debug, Default)]
+struct Times {
+    counts: [AtomicU64; Histogram::BOUNDS.len()],
+    above: AtomicU64,
+    micros: AtomicU64,
 }
 
 impl Progress {
@@ -28,27 +45,97 @@ impl Progress {
         self.dropped.fetch_add(records, Ordering::Relaxed);
     }
 
-    pub(crate) fn dead_letter(&self) {
-        self.dead_letters.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn dead_letter(&self, reason: &'static str) {
+        *self.dead_letters.lock().expect("no one panics while counting").entry(reason).or_default() += 1;
+    }
+
+    /// One append request, its answer `ok` or not.
+    pub(crate) fn appended(&self, bytes: usize, took: Duration, ok: bool) {
+        if ok {
+            self.append_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        } else {
+            self.append_errors.fetch_add(1, Ordering::Relaxed);
+        }
+        self.append_times.add(took);
+    }
+
+    /// What plugins answered for one batch, plugin by plugin.
+    pub(crate) fn judged(&self, counts: &[PluginCounts]) {
+        let mut plugins = self.plugins.lock().expect("no one panics while counting");
+        if plugins.len() < counts.len() {
+            plugins.resize(counts.len(), PluginCounts::default());
+        }
+        for (sum, count) in plugins.iter_mut().zip(counts) {
+            sum.add(count);
+        }
     }
 
     /// Records consumed so far: whether anything moves.
     pub(crate) fn records(&self) -> u64 {
         self.records.load(Ordering::Relaxed)
     }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn records_dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Requests, bytes that were taken, and failures.
+    pub(crate) fn appends(&self) -> (u64, u64, u64) {
+        let histogram = self.append_times.histogram();
+        let requests = histogram.counts.iter().sum::<u64>() + histogram.above;
+        (requests, self.append_bytes.load(Ordering::Relaxed), self.append_errors.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn append_times(&self) -> Histogram {
+        self.append_times.histogram()
+    }
+
+    /// By reason.
+    pub(crate) fn dead_letters(&self) -> Vec<(String, u64)> {
+        let letters = self.dead_letters.lock().expect("no one panics while counting");
+        letters.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
+    }
+
+    pub(crate) fn plugins(&self) -> Vec<PluginCounts> {
+        self.plugins.lock().expect("no one panics while counting").clone()
+    }
+}
+
+impl Times {
+    fn add(&self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let bound = Histogram::BOUNDS.iter().position(|bound| seconds <= *bound);
+        bound.map_or(&self.above, |index| &self.counts[index]).fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn histogram(&self) -> Histogram {
+        Histogram {
+            counts: self.counts.each_ref().map(|count| count.load(Ordering::Relaxed)),
+            above: self.above.load(Ordering::Relaxed),
+            sum_seconds: self.micros.load(Ordering::Relaxed) as f64 / 1e6,
+        }
+    }
 }
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         write!(
             f,
             "{} records ({} bytes) consumed, {} rows committed, {} records dropped, {} dead letters",
-            count(&self.records),
-            count(&self.bytes),
-            count(&self.rows),
-            count(&self.dropped),
-            count(&self.dead_letters)
+            self.records(),
+            self.bytes(),
+            self.rows(),
+            self.records_dropped(),
+            self.dead_letters().iter().map(|(_, count)| count).sum::<u64>()
         )
     }
 }
@@ -62,7 +149,18 @@ mod tests {
         let progress = Progress::default();
         progress.committed(7);
         progress.dropped(2);
-        progress.dead_letter();
+        progress.dead_letter("not_json");
         assert_eq!(progress.to_string(), "0 records (0 bytes) consumed, 7 rows committed, 2 records dropped, 1 dead letters");
+    }
+
+    #[test]
+    fn a_request_is_counted_under_the_first_bound_that_it_keeps() {
+        let progress = Progress::default();
+        progress.appended(10, Duration::from_millis(10), true);
+        progress.appended(20, Duration::from_millis(11), false);
+        progress.appended(30, Duration::from_secs(31), true);
+        let times = progress.append_times();
+        assert_eq!((times.counts, times.above), ([1, 1, 0, 0, 0, 0, 0, 0], 1));
+        assert_eq!(progress.appends(), (3, 40, 1));
     }
 }

@@ -4,7 +4,7 @@
 //! answer means is decided here and nowhere else: every failure has exactly one outcome.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snowgate_snowflake::Error;
 use snowgate_snowflake::client::Client;
@@ -12,8 +12,10 @@ use snowgate_snowflake::error::Failure;
 use snowgate_snowflake::wire::{Append, ChannelName, ContinuationToken, OpenedChannel};
 use tracing::warn;
 
+use crate::board::Board;
 use crate::killpoint::kill_point;
 use crate::partition::{AppendOutcome, BodyId, Event, Millis, OpenOutcome, Session};
+use crate::progress::Progress;
 use crate::worker::ReplyTo;
 
 /// The events of a partition whose continuation tokens are Snowflake's.
@@ -24,20 +26,23 @@ pub(crate) type PartitionEvent = Event<ContinuationToken>;
 pub(crate) struct Requests {
     client: Client,
     runtime: tokio::runtime::Handle,
+    progress: Arc<Progress>,
+    board: Arc<Board>,
 }
 
 impl Requests {
-    pub(crate) fn new(client: Client, runtime: tokio::runtime::Handle) -> Requests {
-        Requests { client, runtime }
+    pub(crate) fn new(client: Client, runtime: tokio::runtime::Handle, progress: Arc<Progress>, board: Arc<Board>) -> Requests {
+        Requests { client, runtime, progress, board }
     }
 
     /// Opens `channel`; where its table is gone, `create_table` is tried once before giving up.
-    pub(crate) fn open(&self, channel: ChannelName, create_table: Arc<str>, session: Session, force: bool, reply: ReplyTo) {
-        let client = self.client.clone();
+    pub(crate) fn open(&self, channel: ChannelName, create_table: Option<Arc<str>>, session: Session, force: bool, reply: ReplyTo) {
+        let (client, board) = (self.client.clone(), self.board.clone());
         self.runtime.spawn(async move {
             kill_point("open_sent");
             let mut result = client.open_channel(&channel, !force).await;
             if result.as_ref().is_err_and(|error| error.outcome() == Failure::ObjectMissing)
+                && let Some(create_table) = create_table
                 && client.execute(&create_table).await.is_ok()
             {
                 result = client.open_channel(&channel, !force).await;
@@ -45,19 +50,23 @@ impl Requests {
             if let Err(error) = &result {
                 warn!(%channel, error = error.in_one_line(), "open failed");
             }
+            board.request(&channel.channel, result.as_ref().err().map(|error| error.in_one_line()));
             kill_point("open_answered");
             reply.send(Event::OpenAnswered { session, outcome: open_outcome(result) });
         });
     }
 
     pub(crate) fn append(&self, append: Append, session: Session, body: BodyId, reply: ReplyTo) {
-        let client = self.client.clone();
+        let (client, progress, board) = (self.client.clone(), self.progress.clone(), self.board.clone());
         self.runtime.spawn(async move {
             kill_point("append_sent");
+            let started = Instant::now();
             let result = client.append(&append).await;
+            progress.appended(append.body.len(), started.elapsed(), result.is_ok());
             if let Err(error) = &result {
                 warn!(channel = %append.channel, attempt = append.attempt, error = error.in_one_line(), "append failed");
             }
+            board.request(&append.channel.channel, result.as_ref().err().map(|error| error.in_one_line()));
             kill_point("append_answered");
             reply.send(Event::AppendAnswered { session, body, outcome: append_outcome(result) });
         });

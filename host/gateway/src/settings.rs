@@ -12,13 +12,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
+use snowgate_connect::config_def::ConfigMap;
+use snowgate_connect::road::RoadSettings;
+use snowgate_connect::settings::TableNames;
+use snowgate_connect::topic_map::TopicMap;
+use snowgate_connect::worker::{ConnectConfig, WorkerSettings};
 use snowgate_kafka::{KafkaConfig, KafkaSettings};
 use snowgate_snowflake::config::{SnowflakeConfig, SnowflakeSettings};
 use snowgate_snowflake::names;
 use snowgate_snowflake::row::{MetadataSettings, RowMode, RowSettings};
+use snowgate_snowflake::sql::TableName;
 use snowgate_transform::{Limits, PluginSettings};
 
-use crate::config::{Config, LimitsConfig, LogConfig, MetadataConfig, PipelineConfig, RowsConfig, TransformConfig};
+use crate::config::{
+    Config, LimitsConfig, LogConfig, LogLevel, MemoryConfig, MetadataConfig, PipelineConfig, RowsConfig, ShutdownConfig,
+    TransformConfig,
+};
 pub(crate) use crate::config::{OnError, OnRegression, OnTombstone};
 use crate::document::Document;
 use crate::problems::{ConfigProblems, list, nearest};
@@ -30,28 +40,158 @@ pub(crate) struct Settings {
     pub(crate) memory_max: usize,
     pub(crate) shutdown_grace: Duration,
     pub(crate) log: LogConfig,
-    pub(crate) snowflake: Arc<SnowflakeSettings>,
-    /// By name; at least one.
+    /// The `[snowflake]` section, where there is one.
+    pub(crate) snowflake: Option<Arc<SnowflakeSettings>>,
+    /// The `[connect]` section, where there is one.
+    pub(crate) worker: Option<WorkerSettings>,
+    /// By name; at least one, unless connectors come by REST.
     pub(crate) pipelines: Vec<PipelineSettings>,
 }
 
-/// One pipeline.
+/// One pipeline, from the configuration file or from a connector's configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct PipelineSettings {
     pub(crate) name: Arc<str>,
+    pub(crate) kind: PipelineKind,
     pub(crate) kafka: KafkaSettings,
-    pub(crate) topics: Vec<String>,
+    /// For dead letters.
+    pub(crate) producer: KafkaSettings,
+    pub(crate) snowflake: Arc<SnowflakeSettings>,
+    pub(crate) topics: Topics,
     /// Each topic's table, as Snowflake names it.
-    pub(crate) tables: BTreeMap<String, String>,
+    pub(crate) tables: Tables,
+    /// Whether a table that is not there is made.
+    pub(crate) create_tables: bool,
+    /// What stands before `<topic>_<partition>` in a channel's name.
+    pub(crate) channel_prefix: String,
     pub(crate) rows: RowSettings,
     pub(crate) linger: Duration,
     pub(crate) body_bytes: usize,
     pub(crate) dead_letter_topic: Option<String>,
+    /// What a dead letter says about its record.
+    pub(crate) letters: Letters,
     pub(crate) on_error: OnError,
+    /// Whether a record that cannot be loaded has a line in the log, and whether that says why.
+    pub(crate) log_errors: bool,
+    pub(crate) log_messages: bool,
     pub(crate) on_tombstone: OnTombstone,
     pub(crate) on_regression: OnRegression,
-    pub(crate) workers: usize,
+    pub(crate) workers: u32,
+    /// On records as Kafka has them.
     pub(crate) plugins: Vec<PluginSettings>,
+    /// A connector's converters and transforms.
+    pub(crate) road: Option<Arc<RoadSettings>>,
+    /// On what these made of a record.
+    pub(crate) plugins_after: Vec<PluginSettings>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PipelineKind {
+    /// `[pipeline.NAME]`
+    File,
+    /// By Connect's REST interface.
+    Connector,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Topics {
+    Named(Vec<String>),
+    /// A pattern that matches whole names.
+    Matching(Arc<fancy_regex::Regex>),
+}
+
+/// Where a topic's rows go.
+#[derive(Debug, Clone)]
+pub(crate) enum Tables {
+    /// Each topic is named.
+    Named(BTreeMap<String, String>),
+    /// As a connector's configuration says.
+    Connector { map: TopicMap, names: TableNames },
+}
+
+/// What a dead letter says about its record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Letters {
+    Snowgate,
+    Connect { connector: Arc<str>, context_headers: bool },
+}
+
+impl PipelineKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            PipelineKind::File => "pipeline",
+            PipelineKind::Connector => "connector",
+        }
+    }
+}
+
+impl Topics {
+    pub(crate) fn named(&self) -> &[String] {
+        match self {
+            Topics::Named(topics) => topics,
+            Topics::Matching(_) => &[],
+        }
+    }
+
+    pub(crate) fn to_texts(&self) -> Vec<String> {
+        match self {
+            Topics::Named(topics) => topics.clone(),
+            Topics::Matching(pattern) => vec![pattern.as_str().to_owned()],
+        }
+    }
+}
+
+impl PipelineSettings {
+    /// The table of `topic`, in full.
+    pub(crate) fn table(&self, topic: &str) -> TableName {
+        let table = match &self.tables {
+            Tables::Named(tables) => tables.get(topic).cloned().unwrap_or_else(|| names::table_for_topic(topic)),
+            Tables::Connector { map, names: rule } => {
+                let routed = self.named_topic(topic);
+                let topic = routed.as_deref().unwrap_or(topic);
+                match (map.table(topic), rule) {
+                    // An identifier that SQL would not take was refused when the configuration was checked.
+                    (Some(written), TableNames::Sanitized) => names::parse_identifier(&written).unwrap_or(written),
+                    (Some(written), TableNames::Exact) => names::parse_identifier(&written).unwrap_or(written),
+                    (None, TableNames::Sanitized) => names::table_for_topic(topic),
+                    (None, TableNames::Exact) => topic.to_owned(),
+                }
+            }
+        };
+        let (database, schema) = (self.snowflake.database.clone(), self.snowflake.schema.clone());
+        TableName { database, schema, table }
+    }
+
+    /// What transforms call `topic`, where that is another name.
+    pub(crate) fn named_topic(&self, topic: &str) -> Option<Arc<str>> {
+        let routed = self.road.as_ref()?.routed_topic(topic);
+        (routed != topic).then(|| routed.into())
+    }
+
+    /// Its settings as they work, for people; without secrets.
+    pub(crate) fn shown(&self) -> serde_json::Value {
+        let tables: BTreeMap<_, _> = self.topics.named().iter().map(|topic| (topic, self.table(topic).table)).collect();
+        serde_json::json!({
+            "brokers": self.kafka.brokers,
+            "group": self.kafka.group,
+            "topics": self.topics.to_texts(),
+            "snowflake": self.snowflake.url(),
+            "user": self.snowflake.user,
+            "role": self.snowflake.role,
+            "database": self.snowflake.database,
+            "schema": self.snowflake.schema,
+            "tables": tables,
+            "rows": match self.rows.mode {
+                RowMode::Content => "content",
+                RowMode::Columns => "columns",
+            },
+            "linger_ms": u64::try_from(self.linger.as_millis()).unwrap_or(u64::MAX),
+            "body_bytes": self.body_bytes,
+            "dead_letter_topic": self.dead_letter_topic,
+            "workers": self.workers,
+            "transforms": self.plugins.iter().chain(&self.plugins_after).map(|plugin| plugin.name.as_str()).collect::<Vec<_>>(),
+        })
+    }
 }
 
 /// A budget below this could not hold one fetch of each of a few partitions.
@@ -65,6 +205,28 @@ const PLUGIN_TIME: RangeInclusive<HumanDuration> = HumanDuration::millis(10)..=H
 const WORKERS: RangeInclusive<u32> = 1..=256;
 
 impl Settings {
+    /// The settings of a worker that is configured as in Kafka Connect: by a properties file, and by variables, which win.
+    pub(crate) fn of_worker(
+        file: Option<&Path>,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Settings, ConfigProblems> {
+        let mut properties = match file {
+            Some(file) => snowgate_connect::worker::read_properties(&read(file)?),
+            None => ConfigMap::new(),
+        };
+        properties.extend(snowgate_connect::worker::from_environment(variables));
+        let worker = snowgate_connect::worker::from_properties(properties)
+            .map_err(|errors| ConfigProblems::worker(errors.into_iter().map(|error| error.0).collect()))?;
+        Ok(Settings {
+            memory_max: MemoryConfig::default().max.bytes(),
+            shutdown_grace: ShutdownConfig::default().grace.get(),
+            log: LogConfig { level: log_level(worker.log_level.as_deref()), ..LogConfig::default() },
+            snowflake: None,
+            worker: Some(worker),
+            pipelines: Vec::new(),
+        })
+    }
+
     /// Reads `file` and all that it refers to.
     pub(crate) fn load(file: &Path) -> Result<Settings, ConfigProblems> {
         let source = read(file)?;
@@ -102,24 +264,35 @@ struct Check<'s> {
 impl Check<'_> {
     /// `None` only when there is a problem.
     fn settings(&mut self, config: Config) -> Option<Settings> {
-        let Config { kafka, snowflake, memory, shutdown, log, pipeline: pipelines } = config;
+        let Config { kafka, snowflake, memory, shutdown, log, connect, pipeline: pipelines } = config;
         self.range("memory.max", memory.max, MEMORY);
         self.range("shutdown.grace", shutdown.grace, GRACE);
         let snowflake = snowflake.and_then(|config| self.snowflake(&config));
         if let Some(kafka) = &kafka {
             self.kafka(kafka);
         }
-        if pipelines.is_empty() && self.document.is_fine("pipeline") {
+        let connected = self.document.has("connect");
+        if pipelines.is_empty() && self.document.is_fine("pipeline") && !connected {
             self.document.problem_at("pipeline", "there is no pipeline", Some("begin one with `[pipeline.NAME]`".to_owned()));
         }
+        for (section, needed) in [("snowflake", !connected || !pipelines.is_empty()), ("pipeline.NAME", !connected)] {
+            if needed && !self.document.has(section.split('.').next().unwrap_or(section)) {
+                self.document.problem_at("", format!("section `[{section}]` is missing"), None);
+            }
+        }
         self.between_pipelines(&pipelines, kafka.as_ref().is_some_and(|kafka| kafka.group.is_some()));
-        let checked: Vec<_> =
-            pipelines.iter().filter_map(|(name, pipeline)| self.pipeline(name, pipeline, memory.max, kafka.as_ref())).collect();
+        let snowflake = snowflake.map(Arc::new);
+        let checked: Vec<_> = pipelines
+            .iter()
+            .filter_map(|(name, pipeline)| self.pipeline(name, pipeline, memory.max, kafka.as_ref(), snowflake.as_ref()))
+            .collect();
+        let worker = connect.and_then(|config| self.connect(&config, kafka.as_ref()));
         Some(Settings {
             memory_max: memory.max.bytes(),
             shutdown_grace: shutdown.grace.get(),
             log,
-            snowflake: Arc::new(snowflake?),
+            snowflake,
+            worker,
             pipelines: checked,
         })
     }
@@ -150,12 +323,35 @@ impl Check<'_> {
         }
     }
 
+    /// Connectors use the properties of `[kafka]` like every pipeline; the section's own win over them.
+    fn connect(&mut self, config: &ConnectConfig, kafka: Option<&KafkaConfig>) -> Option<WorkerSettings> {
+        let brokers = kafka.map(|kafka| kafka.brokers.clone()).unwrap_or_default();
+        match config.resolve(self.folder, &brokers) {
+            Ok(mut worker) => {
+                let properties = kafka.into_iter().flat_map(|kafka| &kafka.properties);
+                let mut client: Vec<_> =
+                    properties.map(|(name, value)| (name.clone(), SecretString::from(value.clone()))).collect();
+                client.append(&mut worker.client);
+                worker.client = client;
+                Some(worker)
+            }
+            Err(problems) => {
+                for problem in problems {
+                    let path = format!("connect.{}", problem.field);
+                    self.document.problem_at(&path, format!("`{path}`: {}", problem.message), problem.hint);
+                }
+                None
+            }
+        }
+    }
+
     fn pipeline(
         &mut self,
         name: &str,
         config: &PipelineConfig,
         memory: ByteSize,
         kafka: Option<&KafkaConfig>,
+        snowflake: Option<&Arc<SnowflakeSettings>>,
     ) -> Option<PipelineSettings> {
         let path = format!("pipeline.{name}");
         let fits =
@@ -187,20 +383,31 @@ impl Check<'_> {
             Some(_) => OnError::DeadLetter,
             None => OnError::Block,
         });
+        let kafka = kafka?.resolve(&format!("snowgate-{name}")).ok()?;
         Some(PipelineSettings {
             name: name.into(),
-            kafka: kafka?.resolve(&format!("snowgate-{name}")).ok()?,
-            topics: config.topics.clone(),
-            tables,
+            kind: PipelineKind::File,
+            producer: kafka.clone(),
+            kafka,
+            snowflake: snowflake?.clone(),
+            topics: Topics::Named(config.topics.clone()),
+            tables: Tables::Named(tables),
+            create_tables: true,
+            channel_prefix: String::new(),
             rows: RowSettings { metadata: metadata(&config.metadata), ..RowSettings::new(mode) },
             linger: config.linger.get(),
             body_bytes: config.body.bytes(),
             dead_letter_topic: config.dead_letter_topic.clone(),
+            letters: Letters::Snowgate,
             on_error,
+            log_errors: false,
+            log_messages: false,
             on_tombstone: config.on_tombstone,
             on_regression: config.on_regression,
-            workers: workers as usize,
+            workers,
             plugins,
+            road: None,
+            plugins_after: Vec::new(),
         })
     }
 
@@ -364,6 +571,17 @@ impl Check<'_> {
     }
 }
 
+/// Connect's word for a level.
+fn log_level(written: Option<&str>) -> LogLevel {
+    match written {
+        Some("ERROR") => LogLevel::Error,
+        Some("WARN") => LogLevel::Warn,
+        Some("DEBUG") => LogLevel::Debug,
+        Some("TRACE") => LogLevel::Trace,
+        _ => LogLevel::Info,
+    }
+}
+
 /// One core is left to librdkafka and to the requests.
 fn default_workers() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(*WORKERS.end()));
@@ -372,7 +590,7 @@ fn default_workers() -> u32 {
 
 fn metadata(config: &MetadataConfig) -> MetadataSettings {
     let MetadataConfig { enabled, topic, offset_and_partition, create_time, key, headers } = *config;
-    MetadataSettings { enabled, topic, offset_and_partition, create_time, key, headers }
+    MetadataSettings { enabled, topic, offset_and_partition, create_time, key, headers, ..MetadataSettings::default() }
 }
 
 /// Whether Kafka takes `name` for a topic. Also keeps out patterns, which librdkafka would follow.

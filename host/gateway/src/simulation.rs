@@ -287,8 +287,8 @@ impl World {
             Action::Discard { body } => {
                 self.gateways[from].bodies.remove(&body).expect("only held bodies are discarded");
             }
-            Action::CommitGroupOffset { next, committed } => {
-                self.commit_group(from, Remembered { group_offset: Some(next), committed_offset: committed });
+            Action::CommitGroupOffset { next, committed, row_errors } => {
+                self.commit_group(from, Remembered { group_offset: Some(next), committed_offset: committed, row_errors });
             }
             Action::Rewind { from: offset } => {
                 let delay = self.latency();

@@ -3,8 +3,10 @@
 //! What must stay true: a panic ends the process, whichever thread it is in, for a gateway that lost a thread would look alive and
 //! load nothing; and its message, which may quote a record, is not written.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::{error, warn};
 use tracing_subscriber::EnvFilter;
@@ -16,7 +18,7 @@ use crate::report::Exit;
 const LOG_VARIABLE: &str = "SNOWGATE_LOG";
 
 /// From here on there is a log. Called once, first thing.
-pub(crate) fn start(log: LogConfig) {
+pub(crate) fn start(log: LogConfig) -> Levels {
     let asked = std::env::var(LOG_VARIABLE).ok().filter(|text| !text.trim().is_empty()).map(EnvFilter::try_new);
     let (filter, refused) = match asked {
         Some(Ok(filter)) => (filter, None),
@@ -24,14 +26,86 @@ pub(crate) fn start(log: LogConfig) {
         None => (EnvFilter::new(directives(log.level)), None),
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match log.format {
+    let apply: Apply = match log.format {
         // An escape code in a file or a pipe is noise.
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
-    }
+        LogFormat::Text => {
+            let builder = builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |filter| handle.reload(filter).is_ok())
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |filter| handle.reload(filter).is_ok())
+        }
+    };
     std::panic::set_hook(Box::new(end_after_panic));
     if let Some(error) = refused {
         warn!(error = %error, "{LOG_VARIABLE} is not understood, `log.level` applies");
+    }
+    Levels::new(log.level, apply)
+}
+
+type Apply = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
+
+/// The levels of the log, which can be changed while it is written.
+pub(crate) struct Levels {
+    levels: Mutex<BTreeMap<String, &'static str>>,
+    apply: Apply,
+}
+
+/// Ours, by the names that the log shows, and what users of Connect call them.
+const LOGGERS: [(&str, &str); 6] = [
+    ("librdkafka", "org.apache.kafka.clients"),
+    ("snowgate", "com.snowflake.kafka.connector"),
+    ("snowgate_connect", "org.apache.kafka.connect"),
+    ("snowgate_kafka", "org.apache.kafka"),
+    ("snowgate_snowflake", "com.snowflake"),
+    ("snowgate_transform", "org.apache.kafka.connect.transforms"),
+];
+const ROOT: &str = "root";
+
+impl Levels {
+    fn new(level: LogLevel, apply: Apply) -> Levels {
+        let level = match level {
+            LogLevel::Error => "ERROR",
+            LogLevel::Warn => "WARN",
+            LogLevel::Info => "INFO",
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Trace => "TRACE",
+        };
+        let names = LOGGERS.iter().map(|(name, _)| *name).chain([ROOT]);
+        Levels { levels: Mutex::new(names.map(|name| (name.to_owned(), level)).collect()), apply }
+    }
+
+    pub(crate) fn list(&self) -> Vec<(String, &'static str)> {
+        self.lock().iter().map(|(name, level)| (name.clone(), *level)).collect()
+    }
+
+    /// Sets the level of one logger, or of all by the name `root`. False when there is none of that name.
+    pub(crate) fn set(&self, name: &str, level: &'static str) -> bool {
+        let mut levels = self.lock();
+        // The longest of Connect's names that `name` lies below.
+        let by_alias = || {
+            let below = |alias: &str| name == alias || name.strip_prefix(alias).is_some_and(|rest| rest.starts_with('.'));
+            LOGGERS.iter().filter(|(_, alias)| below(alias)).max_by_key(|(_, alias)| alias.len()).map(|(ours, _)| *ours)
+        };
+        match (name, levels.get_mut(name)) {
+            (ROOT, _) => levels.values_mut().for_each(|other| *other = level),
+            (_, Some(other)) => *other = level,
+            (_, None) => match by_alias() {
+                Some(ours) => drop(levels.insert(ours.to_owned(), level)),
+                None => return false,
+            },
+        }
+        let ours = levels.iter().filter(|(name, _)| *name != ROOT).map(|(name, level)| format!(",{name}={level}"));
+        (self.apply)(EnvFilter::new(format!("warn{}", ours.collect::<String>())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, &'static str>> {
+        self.levels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,6 +146,26 @@ mod tests {
         for level in [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace] {
             assert!(EnvFilter::try_new(directives(level)).is_ok());
         }
+    }
+
+    #[test]
+    fn a_logger_is_set_by_its_own_name_by_connects_or_with_all_others() {
+        let applied = std::sync::Arc::new(Mutex::new(String::new()));
+        let seen = applied.clone();
+        let levels = Levels::new(
+            LogLevel::Info,
+            Box::new(move |filter| {
+                *seen.lock().unwrap() = filter.to_string();
+                true
+            }),
+        );
+        let level = |name: &str| levels.list().into_iter().find(|(other, _)| other == name).unwrap().1;
+        assert!(levels.set("snowgate_kafka", "DEBUG") && levels.set("org.apache.kafka.clients.consumer", "TRACE"));
+        assert_eq!((level("snowgate_kafka"), level("librdkafka"), level("snowgate")), ("DEBUG", "TRACE", "INFO"));
+        assert!(applied.lock().unwrap().contains("snowgate_kafka=debug"), "{}", applied.lock().unwrap());
+        assert!(!levels.set("com.example", "DEBUG") && !levels.set("org.apache.kafkaesque", "DEBUG"));
+        assert!(levels.set("root", "ERROR"));
+        assert!(levels.list().iter().all(|(_, level)| *level == "ERROR"));
     }
 
     /// Runs itself in a process of its own, for the panic ends it.

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use snowgate_kafka::{DeadLetterReceipt, Error as KafkaError, GroupOffset, PartitionQueue, StartAt};
 use snowgate_record::{Offset, RecordBatch, TopicPartition};
 use snowgate_snowflake::body::Compressor;
-use snowgate_transform::{Chain, Plugin, Transformed};
 use tracing::error;
 
 use crate::group::Context;
 use crate::partition::{Event, Millis, Remembered};
 use crate::pipeline::Pipeline;
 use crate::requests::PartitionEvent;
+use crate::stages::{Outcome, Plan, Rejection, Stages};
 
 /// How long a worker sleeps when nothing at all is due.
 const IDLE: Duration = Duration::from_secs(60);
@@ -131,14 +131,14 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts a worker; its plugins get instances of their own.
-    pub(crate) fn start(name: String, context: Arc<Context>, plugins: &[Arc<Plugin>]) -> Result<Worker, snowgate_transform::Error> {
-        let chain = Chain::new(plugins)?;
+    pub(crate) fn start(name: &str, index: u32, context: Arc<Context>, plan: &Plan) -> Result<Worker, snowgate_transform::Error> {
+        let stages = plan.start()?;
         let (sender, receiver) = channel();
         let mailbox = Mailbox { sender, thread: Arc::new(OnceLock::new()) };
         let own_mailbox = mailbox.clone();
         let thread = std::thread::Builder::new()
-            .name(name)
-            .spawn(move || Owner::new(context, chain, own_mailbox).run(&receiver))
+            .name(format!("{name}-{index}"))
+            .spawn(move || Owner::new(context, index, stages, own_mailbox).run(&receiver))
             .expect("the system has room for another thread");
         mailbox.thread.set(thread.thread().clone()).expect("the thread is known once");
         mailbox.wake();
@@ -154,17 +154,26 @@ impl Worker {
     }
 }
 
-/// A batch on its way through a partition, with what the plugins made of it.
+/// A batch on its way through a partition, with what the stages made of it.
 pub(crate) struct Work {
     pub(crate) batch: RecordBatch,
-    pub(crate) transformed: Transformed,
+    pub(crate) outcome: Outcome,
+    /// Whether the stages were asked; where not, the batch is its own outcome.
+    pub(crate) staged: bool,
     pub(crate) next_record: usize,
     pub(crate) next_rejected: usize,
 }
 
+impl Work {
+    /// The records to encode, and those that a stage did not take.
+    pub(crate) fn survivors(&self) -> (&RecordBatch, &[Rejection]) {
+        if self.staged { (&self.outcome.records, &self.outcome.rejected) } else { (&self.batch, &[]) }
+    }
+}
+
 /// What a worker lends to the partition whose turn it is.
 pub(crate) struct Tools {
-    pub(crate) chain: Chain,
+    pub(crate) stages: Stages,
     pub(crate) compressor: Compressor,
     spare: Vec<Work>,
     buffers: Vec<Vec<u8>>,
@@ -175,7 +184,8 @@ impl Tools {
     pub(crate) fn take_work(&mut self, topic_partition: &TopicPartition) -> Work {
         let mut work = self.spare.pop().unwrap_or_else(|| Work {
             batch: RecordBatch::new(topic_partition.clone()),
-            transformed: Transformed::new(),
+            outcome: Outcome::new(),
+            staged: false,
             next_record: 0,
             next_rejected: 0,
         });
@@ -218,6 +228,7 @@ pub(crate) enum Turn {
 
 struct Owner {
     context: Arc<Context>,
+    index: u32,
     mailbox: Mailbox,
     tools: Tools,
     partitions: HashMap<TopicPartition, Pipeline>,
@@ -225,9 +236,9 @@ struct Owner {
 }
 
 impl Owner {
-    fn new(context: Arc<Context>, chain: Chain, mailbox: Mailbox) -> Owner {
-        let tools = Tools { chain, compressor: Compressor::new(), spare: Vec::new(), buffers: Vec::new() };
-        Owner { context, mailbox, tools, partitions: HashMap::new(), epoch: 0 }
+    fn new(context: Arc<Context>, index: u32, stages: Stages, mailbox: Mailbox) -> Owner {
+        let tools = Tools { stages, compressor: Compressor::new(), spare: Vec::new(), buffers: Vec::new() };
+        Owner { context, index, mailbox, tools, partitions: HashMap::new(), epoch: 0 }
     }
 
     fn run(mut self, receiver: &Receiver<Message>) {
@@ -300,7 +311,7 @@ impl Owner {
     ) {
         self.epoch += 1;
         let reply = ReplyTo { mailbox: self.mailbox.clone(), topic_partition: topic_partition.clone(), epoch: self.epoch };
-        let mut pipeline = Pipeline::new(self.context.clone(), reply, queue);
+        let mut pipeline = Pipeline::new(self.context.clone(), reply, self.index, queue);
         pipeline.start(remembered, start, &mut self.tools);
         self.partitions.insert(topic_partition, pipeline);
     }

@@ -14,7 +14,7 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn the_help_reads_as_it_is_written_down() {
-    let pages = ["--help", "run --help", "check --help"];
+    let pages = ["--help", "run --help", "connect --help", "check --help", "import --help", "verify --help"];
     let shown: Vec<_> = pages
         .iter()
         .map(|page| {
@@ -82,6 +82,30 @@ fn a_check_of_services_that_cannot_be_reached_says_so_and_ends_with_code_3() {
 fn unused_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("it has an address").port()
+}
+
+#[test]
+fn a_worker_that_others_could_reach_does_not_start_without_a_password() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_snowgate"));
+    let output = command.arg("connect").env("CONNECT_LISTENERS", "http://0.0.0.0:8083").output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(2));
+    let shown = text(&output.stderr);
+    assert!(
+        shown.starts_with("error: the worker's configuration cannot be used\n  because: listeners: `0.0.0.0:8083` can be reached"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn what_becomes_of_a_connector_is_told_key_by_key() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/connect/snowflake-sink.json");
+    let output = snowgate(&["import", file]);
+    let shown = text(&output.stdout);
+    // The fixture's address and key are to be filled in.
+    assert_eq!(output.status.code(), Some(2), "{shown}");
+    for line in ["  refused     snowflake.url.name", "  not needed  buffer.flush.time", "  kept        topics"] {
+        assert!(shown.contains(line), "`{line}` is missing in:\n{shown}");
+    }
 }
 
 #[test]

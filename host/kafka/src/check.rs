@@ -43,7 +43,12 @@ pub fn check(
     names.map(|name| describe(&client, settings, name, deadline)).collect()
 }
 
-fn describe(client: &BaseConsumer<Observer>, settings: &KafkaSettings, name: &str, deadline: Instant) -> Result<TopicInfo, Error> {
+pub(crate) fn describe(
+    client: &BaseConsumer<Observer>,
+    settings: &KafkaSettings,
+    name: &str,
+    deadline: Instant,
+) -> Result<TopicInfo, Error> {
     let mut reason = None;
     loop {
         let patience = TURN.min(deadline.saturating_duration_since(Instant::now()));

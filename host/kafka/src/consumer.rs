@@ -89,6 +89,8 @@ pub(crate) enum Command {
     Restart(TopicPartition, Offset, Ready),
     /// A partition's worker found an error in its queue.
     Failed(Arc<Split>, Error),
+    /// Read these topics from now on.
+    Subscribe(Vec<String>),
     /// Leave the group until then.
     Stop(Instant),
 }
@@ -125,8 +127,7 @@ impl Consumer {
         let client = Arc::new(client);
         let context = client.context().clone();
         context.client.set(Arc::downgrade(&client)).expect("the client is made once");
-        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        client.subscribe(&names).map_err(|error| Error::ClientRefused { source: Reason::new(&error.to_string()) })?;
+        subscribe(&client, topics)?;
 
         let topic = topics.first().cloned().unwrap_or_default();
         let connection = Connection::new(settings.brokers.clone(), settings.group.clone(), topic);
@@ -164,6 +165,12 @@ impl Consumer {
         if let Some(client) = self.client.upgrade() {
             client.context().rebalance.commits.add(offsets);
         }
+    }
+
+    /// Reads `topics` instead of those before. The group decides anew; partitions of topics that stay are not touched.
+    pub fn subscribe(&self, topics: Vec<String>) {
+        // A thread that is gone has told its owner.
+        let _ = self.commands.send(Command::Subscribe(topics));
     }
 
     /// Starts one owned partition again at `from` and gives its new queue to `ready`, on the consumer's thread. The old queue stays
@@ -215,6 +222,16 @@ impl Drop for Consumer {
     }
 }
 
+/// Without a topic there is nothing to subscribe to, and the member stays out of its group.
+fn subscribe(client: &BaseConsumer<Context>, topics: &[String]) -> Result<(), Error> {
+    if topics.is_empty() {
+        client.unsubscribe();
+        return Ok(());
+    }
+    let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+    client.subscribe(&names).map_err(|error| Error::ClientRefused { source: Reason::new(&error.to_string()) })
+}
+
 /// Drops a client that has left its group. One that has not would make its destructor wait without a limit, so it is leaked: that
 /// happens only when the process is about to end.
 fn leave(client: Client, group: &str, deadline: Instant) -> Result<(), Error> {
@@ -248,6 +265,11 @@ impl Driver {
                         // An error of an assignment that is over concerns nobody.
                         if self.rebalance().is_current(&split) {
                             self.assignments().partition_failed(split.topic_partition().clone(), error);
+                        }
+                    }
+                    Command::Subscribe(topics) => {
+                        if let Err(error) = subscribe(&self.client, &topics) {
+                            self.assignments().failed(error);
                         }
                     }
                     Command::Stop(deadline) => {

@@ -32,12 +32,8 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy)]
 pub struct DeadLetter<'a> {
     pub record: Record<'a>,
-    /// One word, such as `not_json`.
-    pub reason: &'a str,
-    /// A sentence for a person.
-    pub message: &'a str,
-    /// The plugin that rejected it, if one did.
-    pub plugin: Option<&'a str>,
+    /// Why, and where it came from: headers that follow the record's own.
+    pub headers: &'a [(&'a str, &'a str)],
 }
 
 /// What became of a dead letter.
@@ -134,26 +130,12 @@ struct Origin {
 }
 
 fn headers(letter: &DeadLetter<'_>) -> OwnedHeaders {
-    let record = letter.record;
-    let mut headers = OwnedHeaders::new_with_capacity(record.headers().len() + 7);
-    for (name, value) in record.headers() {
+    let mut headers = OwnedHeaders::new_with_capacity(letter.record.headers().len() + letter.headers.len());
+    for (name, value) in letter.record.headers() {
         headers = headers.insert(Header { key: &String::from_utf8_lossy(name), value });
     }
-    let (partition, offset, timestamp) =
-        (record.partition().to_string(), record.offset().to_string(), record.timestamp().to_string());
-    let ours = [
-        ("snowgate.topic", Some(record.topic())),
-        ("snowgate.partition", Some(partition.as_str())),
-        ("snowgate.offset", Some(offset.as_str())),
-        ("snowgate.timestamp", Some(timestamp.as_str())),
-        ("snowgate.reason", Some(letter.reason)),
-        ("snowgate.message", Some(letter.message)),
-        ("snowgate.plugin", letter.plugin),
-    ];
-    for (key, value) in ours {
-        if let Some(value) = value {
-            headers = headers.insert(Header { key, value: Some(value) });
-        }
+    for (key, value) in letter.headers {
+        headers = headers.insert(Header { key, value: Some(*value) });
     }
     headers
 }

@@ -59,6 +59,8 @@ pub enum Error {
     TopicAbsent { topic: String },
     #[error("topic `{topic}` may not be used with these credentials")]
     TopicForbidden { topic: String },
+    #[error("topic `{topic}` could not be created with replication factor {replication}")]
+    TopicNotCreated { topic: String, replication: i16, source: Reason },
     #[error("consumer group `{group}` may not be used with these credentials")]
     GroupForbidden { group: String },
     #[error("the offset to read next in `{topic_partition}` is not in Kafka's log")]
@@ -115,6 +117,7 @@ impl Error {
             | Error::Tls { .. }
             | Error::TopicAbsent { .. }
             | Error::TopicForbidden { .. }
+            | Error::TopicNotCreated { .. }
             | Error::GroupForbidden { .. }
             | Error::CorruptBatch { .. }
             | Error::DeadLetterTooLarge { .. }
@@ -135,6 +138,7 @@ impl Error {
             Error::Authentication { .. } => "check the `sasl.` entries of `[kafka.properties]`",
             Error::Tls { .. } => "check `security.protocol` and `ssl.ca.location` in `[kafka.properties]`",
             Error::TopicAbsent { .. } => "create the topic, or correct its name in the configuration",
+            Error::TopicNotCreated { .. } => "create the topic, or ask for a replication factor that the cluster can give",
             Error::TopicForbidden { .. } => {
                 "allow this user to read and describe the topic, or, if it is the dead letter topic, to write to it"
             }
@@ -232,6 +236,7 @@ mod tests {
             (Error::Tls { brokers, source: source() }, ErrorClass::Config),
             (Error::TopicAbsent { topic: topic.clone() }, ErrorClass::Config),
             (Error::TopicForbidden { topic: topic.clone() }, ErrorClass::Config),
+            (Error::TopicNotCreated { topic: topic.clone(), replication: 3, source: source() }, ErrorClass::Config),
             (Error::GroupForbidden { group: group.clone() }, ErrorClass::Config),
             (Error::OffsetOutOfRange { topic_partition: topic_partition.clone(), source: source() }, ErrorClass::Fatal),
             (Error::CorruptBatch { topic_partition: topic_partition.clone(), source: source() }, ErrorClass::Config),

@@ -3,7 +3,7 @@
 //! In reading order: [`config`] holds the section a person writes and the properties made of it; [`consumer`] the member of the
 //! group and what it tells its owner; `rebalance` how partitions come, go and start again; [`queue`] how their records become
 //! batches; `commits` how group offsets reach the brokers; [`connection`] what librdkafka's complaints mean; [`dead_letters`] the
-//! producer for records set aside; [`check`] the questions asked before anything moves. `native` has every raw call to librdkafka,
+//! producer for records set aside; [`check`] the questions asked before anything moves; [`offsets`] the group offsets of a group without members, [`topics`] the cluster's topics. `native` has every raw call to librdkafka,
 //! `context` what librdkafka tells us, [`error`] what can go wrong.
 
 pub mod check;
@@ -15,8 +15,10 @@ mod context;
 pub mod dead_letters;
 pub mod error;
 mod native;
+pub mod offsets;
 pub mod queue;
 mod rebalance;
+pub mod topics;
 
 pub use check::{TopicInfo, check};
 pub use config::{KafkaConfig, KafkaSettings, OWNED_PROPERTIES, Problem, Start};
@@ -25,4 +27,6 @@ pub use consumer::{Assigned, Assignments, Consumer, GroupOffset, StartAt};
 pub use dead_letters::{DeadLetter, DeadLetterReceipt, DeadLetters};
 pub use error::{Error, Reason};
 pub use native::Wake;
+pub use offsets::GroupOffsets;
 pub use queue::PartitionQueue;
+pub use topics::{cluster_id, create_topic_if_missing, topics};

@@ -95,9 +95,16 @@ pub(crate) fn parse_url(written: &str) -> Result<Url, Problem> {
     Ok(url)
 }
 
+/// Whether the name ends in `.localhost`, which means this machine wherever it is asked (RFC 6761).
+pub(crate) fn is_below_localhost(host: &str) -> bool {
+    host.len() > ".localhost".len() && host.to_ascii_lowercase().ends_with(".localhost")
+}
+
 pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    bare.eq_ignore_ascii_case("localhost")
+        || is_below_localhost(bare)
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

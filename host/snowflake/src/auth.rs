@@ -217,6 +217,7 @@ mod tests {
             (format!("\n\n{plain}\n\n"), None),
             (encrypted.clone(), passphrase("correct horse")),
             (bare(&encrypted), passphrase("correct horse")),
+            (fixture("key_3des.pem"), passphrase("correct horse")),
         ];
         let expected = fixture("key.fingerprint");
         for (text, passphrase) in forms {
@@ -236,7 +237,8 @@ mod tests {
             (fixture("key_public.pem"), None, KeyError::Public),
             (fixture("key_aes256.pem"), None, KeyError::PassphraseMissing),
             (fixture("key_aes256.pem"), passphrase("wrong"), KeyError::PassphraseWrong),
-            (fixture("key_3des.pem"), passphrase("correct horse"), KeyError::Cipher),
+            (fixture("key_3des.pem"), passphrase("wrong"), KeyError::PassphraseWrong),
+            (fixture("key_aria.pem"), passphrase("correct horse"), KeyError::Cipher),
             ("not a key at all".to_owned(), None, KeyError::NotAKey),
             (String::new(), None, KeyError::NotAKey),
             ("-----BEGIN PRIVATE KEY-----\nMIIE".to_owned(), None, KeyError::NotAKey),

@@ -37,6 +37,15 @@ impl CheckError {
     }
 }
 
+/// Whether the account can be reached and takes the login; what is wrong where it does not.
+pub async fn check_login(client: &Client) -> Option<Error> {
+    let account = client.account();
+    match account.ask_hostname().await {
+        Ok(host) => account.ask_token(&host).await.err(),
+        Err(error) => Some(error),
+    }
+}
+
 /// Tries the host that takes rows, the token for it, the schema, and each table.
 pub async fn check(client: &Client, tables: &[(TableName, RowMode)]) -> Vec<CheckStep> {
     let account = client.account();

@@ -76,6 +76,24 @@ impl Client {
         }
     }
 
+    /// Opens a channel that nobody loads through, so that its committed offset becomes `committed`, whatever it was.
+    pub async fn open_channel_at(&self, channel: &ChannelName, committed: Offset) -> Result<(), Error> {
+        let (path, id) = (wire::channel_path(channel), Uuid::new_v4());
+        let request = |session: &Session, attempt| {
+            Request::new(Method::PUT, session.url(&wire::with_request_id(&path, id, attempt)))
+                .body(JSON, wire::open_at_body(committed))
+        };
+        let (reply, asked) = self.send(Call::Open, channel, 0, request).await?;
+        let opened = wire::parse_opened(&reply.body, &channel.channel).map_err(|bad| bad_status(&asked, channel, bad))?;
+        match opened.status.committed_offset {
+            offset if offset == Some(committed) => Ok(()),
+            offset => {
+                let found = offset.map_or("none".to_owned(), |offset| offset.to_string());
+                Err(not_understood(&asked, format!("the channel was opened at {committed}, and says {found}")))
+            }
+        }
+    }
+
     /// Hands rows to Snowflake. Success means that it took them, not that they are in the table.
     pub async fn append(&self, append: &Append) -> Result<ContinuationToken, Error> {
         let path = wire::append_path(append);
@@ -117,6 +135,11 @@ impl Client {
 
     /// Runs one SQL statement in the configured role and waits for its end.
     pub async fn execute(&self, sql: &str) -> Result<StatementResult, Error> {
+        self.execute_in(sql, None).await
+    }
+
+    /// As [`Client::execute`], in a warehouse where one is named: statements that read rows need one.
+    pub async fn execute_in(&self, sql: &str, warehouse: Option<&str>) -> Result<StatementResult, Error> {
         let asked = Asked::new(Call::Statement, self.account.host(), shorten(sql));
         let id = Uuid::new_v4();
         let started = Instant::now();
@@ -126,7 +149,7 @@ impl Client {
                 wire::STATEMENTS_PATH,
                 if attempt > 0 { "&retry=true" } else { "" }
             ));
-            let body = wire::statement_body(sql, self.settings().role.as_deref());
+            let body = wire::statement_body(sql, self.settings().role.as_deref(), warehouse);
             Request { timeout: Some(STATEMENT_ANSWER), ..Request::new(Method::POST, url).body(JSON, body) }
         };
         let (mut reply, _) = self.account.ask(&asked, post).await?;

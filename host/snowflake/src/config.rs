@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reqwest::{Certificate, Url};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::account::{Account, parse_url};
@@ -93,8 +94,44 @@ pub struct SnowflakeSettings {
     pub(crate) url: Url,
     pub(crate) tls_ca: Vec<Certificate>,
     pub(crate) key: Arc<KeyPair>,
-    key_source: SecretSource,
-    passphrase_source: Option<SecretSource>,
+    key_source: KeySource,
+    pub(crate) proxy: Option<Proxy>,
+}
+
+/// Where a key came from, and may be read again.
+#[derive(Debug, Clone)]
+enum KeySource {
+    At {
+        key: SecretSource,
+        passphrase: Option<SecretSource>,
+    },
+    /// It was given as it is, as in a connector's configuration.
+    Given,
+}
+
+/// A login whose key is at hand, as a connector's configuration has it.
+#[derive(Debug)]
+pub struct Login<'a> {
+    /// The account's URL. Its first label is the account.
+    pub url: &'a str,
+    pub user: &'a str,
+    /// PKCS#8, as PEM or bare base64.
+    pub private_key: &'a SecretString,
+    pub passphrase: Option<&'a SecretString>,
+    pub role: Option<&'a str>,
+    pub database: &'a str,
+    pub schema: &'a str,
+    /// A PEM file of certificate authorities to trust beside the system's.
+    pub tls_ca: Option<&'a Path>,
+    pub proxy: Option<Proxy>,
+}
+
+/// An HTTP proxy between us and Snowflake, beside those of the environment.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// `host:port`
+    pub address: String,
+    pub login: Option<(String, SecretString)>,
 }
 
 impl SnowflakeConfig {
@@ -142,16 +179,59 @@ impl SnowflakeConfig {
             url,
             tls_ca,
             key,
-            key_source,
-            passphrase_source,
+            key_source: KeySource::At { key: key_source, passphrase: passphrase_source },
+            proxy: None,
         })
     }
 }
 
 impl SnowflakeSettings {
+    /// Checks a login whose key is at hand. Fields are named as in [`SnowflakeConfig`].
+    pub fn of_login(login: &Login<'_>) -> Result<SnowflakeSettings, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut keep = |problem| problems.push(problem);
+        let url = parse_url(login.url).map_err(&mut keep).ok();
+        let label = url.as_ref().and_then(|url| url.host_str()?.split('.').next().map(str::to_ascii_uppercase));
+        let role = login.role.and_then(|role| identifier("role", role).map_err(&mut keep).ok());
+        let database = identifier("database", login.database).map_err(&mut keep).ok();
+        let schema = identifier("schema", login.schema).map_err(&mut keep).ok();
+        let tls_ca = login.tls_ca.map_or(Ok(Vec::new()), read_certificates).map_err(&mut keep).ok();
+        let key = KeyPair::from_text(login.private_key.expose_secret(), login.passphrase)
+            .map_err(|error| keep(Problem::new("private_key", error.to_string(), error.hint().to_owned())))
+            .ok();
+        let (Some(url), Some(account), Some(database), Some(schema), Some(tls_ca), Some(key), []) =
+            (url, label, database, schema, tls_ca, key, problems.as_slice())
+        else {
+            return Err(problems);
+        };
+        Ok(SnowflakeSettings {
+            account,
+            user: login.user.trim().to_uppercase(),
+            role,
+            database,
+            schema,
+            url,
+            tls_ca,
+            key: Arc::new(key),
+            key_source: KeySource::Given,
+            proxy: login.proxy.clone(),
+        })
+    }
+
     /// The fingerprint of the key that was read, to compare with `DESC USER`.
     pub fn fingerprint(&self) -> &str {
         self.key.fingerprint()
+    }
+
+    /// Whether the same client would do for both.
+    pub fn is_same_login(&self, other: &SnowflakeSettings) -> bool {
+        let of = |settings: &SnowflakeSettings| {
+            let SnowflakeSettings { account, user, role, database, schema, url, .. } = settings.clone();
+            (account, user, role, database, schema, url)
+        };
+        self.key.fingerprint() == other.key.fingerprint()
+            && of(self) == of(other)
+            && self.proxy.as_ref().map(|proxy| &proxy.address) == other.proxy.as_ref().map(|proxy| &proxy.address)
     }
 
     /// The account's URL, for people.
@@ -160,8 +240,11 @@ impl SnowflakeSettings {
     }
 
     /// Reads the key anew, for it may have been replaced since.
-    pub(crate) fn read_key_again(&self) -> Result<KeyPair, Vec<Problem>> {
-        read_key(&self.key_source, self.passphrase_source.as_ref())
+    pub(crate) fn read_key_again(&self) -> Result<Arc<KeyPair>, Vec<Problem>> {
+        match &self.key_source {
+            KeySource::At { key, passphrase } => read_key(key, passphrase.as_ref()).map(Arc::new),
+            KeySource::Given => Ok(self.key.clone()),
+        }
     }
 }
 
@@ -252,6 +335,28 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = private_file(&dir, "ca.pem", b"-----BEGIN NOTHING-----\n");
         assert_eq!(read_certificates(&path).unwrap_err().message, format!("`{}` holds no certificate in PEM form", path.display()));
+    }
+
+    #[test]
+    fn a_connectors_login_names_its_account_by_the_first_label_of_its_url() {
+        let key = SecretString::from(fixture("key_pkcs8.pem"));
+        let login = |url, database| Login {
+            url,
+            user: "streamer",
+            private_key: &key,
+            passphrase: None,
+            role: None,
+            database,
+            schema: "public",
+            tls_ca: None,
+            proxy: None,
+        };
+        let settings = SnowflakeSettings::of_login(&login("https://myorg-myacct.snowflakecomputing.com:443", "crypto_db")).unwrap();
+        assert_eq!((settings.account.as_str(), settings.database.as_str()), ("MYORG-MYACCT", "CRYPTO_DB"));
+        let local = SnowflakeSettings::of_login(&login("http://myorg-myacct.snowflake.localhost:8080", "crypto_db")).unwrap();
+        assert_eq!(local.account, "MYORG-MYACCT");
+        let wrong = SnowflakeSettings::of_login(&login("http://myorg-myacct.example.com", "a-b")).unwrap_err();
+        assert_eq!(wrong.iter().map(|problem| problem.field).collect::<Vec<_>>(), ["url", "database"]);
     }
 
     #[test]

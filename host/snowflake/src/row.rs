@@ -6,8 +6,9 @@
 //! ```
 //! `RECORD_METADATA` has the fields and the order of the Kafka connector (version 3): `topic`, `offset`, `partition`, `CreateTime`
 //! or `LogAppendTime`, `key`, `headers`; each can be switched off. A record that a plugin split adds `emit_index` after `partition`,
-//! so that (topic, partition, offset, emit index) names a row for ever. A key, and each header's value, is text; where the bytes are
-//! not UTF-8, it is their base64. Of headers with the same name the last one counts.
+//! so that (topic, partition, offset, emit index) names a row for ever. `SnowflakeConnectorPushTime` follows the timestamp where it
+//! is asked for. A key, and each header's value, is text ([`Form::Text`]; where the bytes are not UTF-8, it is their base64), or what
+//! a converter made of it ([`Form::Json`]). Of headers with the same name the last one counts.
 //!
 //! In `content` mode any JSON value is taken, as the connector does; in `columns` mode only an object has columns.
 //!
@@ -36,6 +37,15 @@ pub enum RowMode {
     Columns,
 }
 
+/// How the bytes of a key or a header's value are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As text.
+    Text,
+    /// As the JSON that they are; as text where they are none.
+    Json,
+}
+
 /// Which parts of the metadata are written. The connector's `snowflake.metadata.*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetadataSettings {
@@ -44,13 +54,23 @@ pub struct MetadataSettings {
     pub topic: bool,
     pub offset_and_partition: bool,
     pub create_time: bool,
+    /// When the row was written, as `SnowflakeConnectorPushTime`.
+    pub push_time: bool,
     pub key: bool,
     pub headers: bool,
 }
 
 impl Default for MetadataSettings {
     fn default() -> Self {
-        MetadataSettings { enabled: true, topic: true, offset_and_partition: true, create_time: true, key: true, headers: true }
+        MetadataSettings {
+            enabled: true,
+            topic: true,
+            offset_and_partition: true,
+            create_time: true,
+            push_time: false,
+            key: true,
+            headers: true,
+        }
     }
 }
 
@@ -58,13 +78,21 @@ impl Default for MetadataSettings {
 pub struct RowSettings {
     pub mode: RowMode,
     pub metadata: MetadataSettings,
+    pub keys: Form,
+    pub headers: Form,
     /// A longer row is refused. At most [`MAX_ROW_BYTES`] makes sense.
     pub max_row_bytes: usize,
 }
 
 impl RowSettings {
     pub fn new(mode: RowMode) -> RowSettings {
-        RowSettings { mode, metadata: MetadataSettings::default(), max_row_bytes: MAX_ROW_BYTES }
+        RowSettings {
+            mode,
+            metadata: MetadataSettings::default(),
+            keys: Form::Text,
+            headers: Form::Text,
+            max_row_bytes: MAX_ROW_BYTES,
+        }
     }
 }
 
@@ -107,7 +135,13 @@ impl RowError {
 pub struct RowWriter {
     settings: RowSettings,
     validator: Validator,
+    /// Of keys and headers.
+    pieces: Validator,
     cache: Cache,
+    /// Milliseconds since 1970.
+    push_time: i64,
+    /// Whose topic the metadata name, where it is not the one that Kafka has.
+    topic: Option<Arc<str>>,
 }
 
 /// The parts of a row that only change from partition to partition.
@@ -128,7 +162,23 @@ impl RowWriter {
             RowMode::Columns => KeyRule::Columns,
         };
         let cache = Cache::new(&settings.metadata, "", 0);
-        RowWriter { settings, validator: Validator::new(rule), cache }
+        let pieces = Validator::new(KeyRule::Exact);
+        RowWriter { settings, validator: Validator::new(rule), pieces, cache, push_time: 0, topic: None }
+    }
+
+    /// Names `topic` in the metadata instead of the one that records came from.
+    pub fn name_topic(&mut self, topic: Arc<str>) {
+        self.topic = Some(topic);
+    }
+
+    /// How keys and headers are written from now on; what held before.
+    pub fn set_forms(&mut self, keys: Form, headers: Form) -> (Form, Form) {
+        (std::mem::replace(&mut self.settings.keys, keys), std::mem::replace(&mut self.settings.headers, headers))
+    }
+
+    /// The time that rows are written from now on, in milliseconds since 1970.
+    pub fn set_push_time(&mut self, now: i64) {
+        self.push_time = now;
     }
 
     pub fn settings(&self) -> &RowSettings {
@@ -205,8 +255,9 @@ impl RowWriter {
     #[inline(always)]
     fn metadata(&mut self, record: Record<'_>, emit_index: Option<u32>, out: &mut Vec<u8>) {
         let settings = self.settings.metadata;
-        if *record.topic() != *self.cache.topic || record.partition() != self.cache.partition {
-            self.cache = Cache::new(&settings, record.topic(), record.partition());
+        let topic = self.topic.as_deref().unwrap_or(record.topic());
+        if *topic != *self.cache.topic || record.partition() != self.cache.partition {
+            self.cache = Cache::new(&settings, topic, record.partition());
         }
         let mut digits = itoa::Buffer::new();
         out.extend_from_slice(&self.cache.before_offset);
@@ -231,15 +282,20 @@ impl RowWriter {
                 out.push(b',');
             }
         }
+        if settings.push_time {
+            out.extend_from_slice(br#""SnowflakeConnectorPushTime":"#);
+            out.extend_from_slice(digits.format(self.push_time).as_bytes());
+            out.push(b',');
+        }
         if settings.key
             && let Some(key) = record.key()
         {
             out.extend_from_slice(br#""key":"#);
-            text_or_base64(key, out);
+            piece(self.settings.keys, key, &mut self.pieces, out);
             out.push(b',');
         }
         if settings.headers && record.has_headers() {
-            headers(record, out);
+            headers(record, self.settings.headers, &mut self.pieces, out);
             out.push(b',');
         }
         // Every part ends in a comma; the last one gives way to the brace. With no part at all the brace stays as it was opened.
@@ -279,7 +335,7 @@ fn copy(value: &[u8], document: Document, from: usize, out: &mut Vec<u8>) {
 }
 
 #[inline(never)]
-fn headers(record: Record<'_>, out: &mut Vec<u8>) {
+fn headers(record: Record<'_>, form: Form, validator: &mut Validator, out: &mut Vec<u8>) {
     let last_by_name: Option<HashMap<_, _>> = (record.headers().len() > SCANNED_HEADERS)
         .then(|| record.headers().enumerate().map(|(index, (name, _))| (String::from_utf8_lossy(name), index)).collect());
     let is_last = |index: usize, name: &[u8]| match &last_by_name {
@@ -295,7 +351,7 @@ fn headers(record: Record<'_>, out: &mut Vec<u8>) {
         quoted(&String::from_utf8_lossy(name), out);
         out.push(b':');
         match value {
-            Some(value) => text_or_base64(value, out),
+            Some(value) => piece(form, value, validator, out),
             None => out.extend_from_slice(b"null"),
         }
         out.push(b',');
@@ -306,6 +362,17 @@ fn headers(record: Record<'_>, out: &mut Vec<u8>) {
 /// Whether two names are the same once they are text.
 fn same_text(a: &[u8], b: &[u8]) -> bool {
     a == b || String::from_utf8_lossy(a) == String::from_utf8_lossy(b)
+}
+
+/// A key or a header's value. A plugin may have put anything in its place, so JSON is only copied when it is one whole document.
+fn piece(form: Form, bytes: &[u8], validator: &mut Validator, out: &mut Vec<u8>) {
+    match form {
+        Form::Json => match validator.validate(bytes) {
+            Ok(document) => copy(bytes, document, document.start, out),
+            Err(_) => text_or_base64(bytes, out),
+        },
+        Form::Text => text_or_base64(bytes, out),
+    }
 }
 
 #[inline(never)]

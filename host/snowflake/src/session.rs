@@ -259,7 +259,7 @@ impl AccountHost {
         // Opening an encrypted key takes long on purpose.
         let read = tokio::task::spawn_blocking(move || settings.read_key_again()).await;
         let read = match read {
-            Ok(Ok(key)) => Arc::new(key),
+            Ok(Ok(key)) => key,
             Ok(Err(problems)) => {
                 for problem in problems {
                     warn!(error = problem.message, "the private key could not be read again");

@@ -21,7 +21,8 @@ pub struct TableName {
 }
 
 impl TableName {
-    fn quoted(&self) -> String {
+    /// As statements write it.
+    pub fn quoted(&self) -> String {
         format!("{}.{}", quoted_schema(&self.database, &self.schema), quote_identifier(&self.table))
     }
 }
@@ -54,6 +55,11 @@ pub fn create_table_if_not_exists(table: &TableName, mode: RowMode) -> String {
 /// Describes the table, column by column; fails where it does not exist or the role may not see it.
 pub fn describe_table(table: &TableName) -> String {
     format!("DESCRIBE TABLE {}", table.quoted())
+}
+
+/// Succeeds where the database exists and the role may use it.
+pub fn look_into_database(database: &str) -> String {
+    format!("SHOW SCHEMAS IN DATABASE {} LIMIT 1", quote_identifier(database))
 }
 
 /// Succeeds where the schema exists and the role may use it.

@@ -12,8 +12,8 @@ use reqwest::header::{ACCEPT, ACCEPT_CHARSET, AUTHORIZATION, CONTENT_TYPE, DATE,
 use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::account::is_loopback;
-use crate::config::SnowflakeSettings;
+use crate::account::{is_below_localhost, is_loopback};
+use crate::config::{Proxy, SnowflakeSettings};
 use crate::error::{Answer, Asked, Error, NoAnswer, scrub};
 use crate::{http_date, wire};
 
@@ -94,10 +94,25 @@ impl Transport {
             .timeout(timeouts.request)
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true);
-        if settings.url.host_str().is_some_and(is_loopback) {
-            builder = builder.no_proxy();
+        let setup = |error: reqwest::Error| Error::Setup { reason: deepest(&error.without_url()) };
+        match settings.url.host_str() {
+            Some(host) if is_loopback(host) => {
+                builder = builder.no_proxy();
+                if is_below_localhost(host) {
+                    builder = builder.resolve(host, (std::net::Ipv4Addr::LOCALHOST, 0).into());
+                }
+            }
+            _ => {
+                if let Some(Proxy { address, login }) = &settings.proxy {
+                    let mut proxy = reqwest::Proxy::all(format!("http://{address}")).map_err(setup)?;
+                    if let Some((user, password)) = login {
+                        proxy = proxy.basic_auth(user, password.expose_secret());
+                    }
+                    builder = builder.proxy(proxy);
+                }
+            }
         }
-        let http = builder.build().map_err(|error| Error::Setup { reason: deepest(&error.without_url()) })?;
+        let http = builder.build().map_err(setup)?;
         let agent = format!("Snowgate/{} ({} {})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
         Ok(Transport { http, user_agent: HeaderValue::from_str(&agent).expect("versions and platforms are plain ASCII") })
     }

@@ -212,6 +212,11 @@ pub(crate) fn open_body(fail_on_uncommitted_rows: bool) -> String {
     format!(r#"{{"fail_on_uncommitted_rows":{fail_on_uncommitted_rows}}}"#)
 }
 
+/// Opens a channel that takes `committed` for its committed offset.
+pub(crate) fn open_at_body(committed: Offset) -> String {
+    format!(r#"{{"offset_token":"{}","fail_on_uncommitted_rows":true}}"#, offset_token::to_text(committed))
+}
+
 pub(crate) fn status_body(channels: &[String]) -> String {
     #[derive(Serialize)]
     struct Body<'a> {
@@ -220,15 +225,17 @@ pub(crate) fn status_body(channels: &[String]) -> String {
     serde_json::to_string(&Body { channel_names: channels }).expect("texts always serialise")
 }
 
-pub(crate) fn statement_body(statement: &str, role: Option<&str>) -> String {
+pub(crate) fn statement_body(statement: &str, role: Option<&str>, warehouse: Option<&str>) -> String {
     #[derive(Serialize)]
     struct Body<'a> {
         statement: &'a str,
         timeout: u32,
         #[serde(skip_serializing_if = "Option::is_none")]
         role: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        warehouse: Option<&'a str>,
     }
-    let body = Body { statement, timeout: crate::client::STATEMENT_SECONDS, role };
+    let body = Body { statement, timeout: crate::client::STATEMENT_SECONDS, role, warehouse };
     serde_json::to_string(&body).expect("texts and numbers always serialise")
 }
 

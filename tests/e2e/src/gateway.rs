@@ -140,10 +140,16 @@ impl Gateway {
 
 /// Runs a command of the gateway to its end: exit code, and all it printed.
 pub fn run(world: &World, command: &str, config: &str) -> (i32, String) {
+    run_with(world, command, config, &[])
+}
+
+/// As [`run`], with more arguments.
+pub fn run_with(world: &World, command: &str, config: &str, more: &[&str]) -> (i32, String) {
     let file = world.file("config", "toml");
     fs::write(&file, config).expect("the test's folder is writable");
     let log = world.file(command, "log");
-    let arguments = [command.into(), "--config".into(), file.into_os_string()];
+    let mut arguments = vec![command.into(), "--config".into(), file.into_os_string()];
+    arguments.extend(more.iter().map(std::ffi::OsString::from));
     let mut process = Process::start(&binary("SNOWGATE_BIN"), &arguments, &[], &log);
     let status = process.wait();
     (status.code().expect("it was not killed"), process.log())

@@ -3,6 +3,7 @@
 //! One shape for every test: arrange a [`World`], start gateways, wait for an event, stop, then judge the rows. Nothing here
 //! shares code with the gateway.
 
+pub mod connector;
 pub mod gateway;
 pub mod kafka;
 pub mod process;
@@ -11,6 +12,7 @@ pub mod world;
 
 use std::time::{Duration, Instant};
 
+pub use connector::Worker;
 pub use gateway::{Config, Gateway};
 pub use kafka::Kafka;
 pub use sandbox::Sandbox;

@@ -47,6 +47,11 @@ impl World {
         self.dir.path().join(format!("{stem}-{number}.{extension}"))
     }
 
+    /// `stem` with something of this test's own, for tests share a broker.
+    pub fn unique(&self, stem: &str) -> String {
+        format!("{stem}-{}", self.topic.trim_start_matches("klines_"))
+    }
+
     /// The table that the topic's name leads to.
     pub fn table(&self) -> String {
         self.topic.to_uppercase()

@@ -5,6 +5,7 @@
 
 mod back_pressure;
 mod bad_input;
+mod connect;
 mod dead_letters;
 mod delivery;
 mod plugins;

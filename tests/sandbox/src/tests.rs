@@ -384,7 +384,7 @@ fn tls_serves_the_same_world_under_a_certificate_of_its_ca() {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
-    for name in ["127.0.0.1", "localhost"] {
+    for name in ["127.0.0.1", "localhost", "acme-one.snowflake.localhost"] {
         let client = rustls::ClientConnection::new(config.clone(), ServerName::try_from(name).unwrap()).unwrap();
         let mut stream = rustls::StreamOwned::new(client, TcpStream::connect(stage.stand_in.https).unwrap());
         stream.write_all(b"GET /sandbox/ledger HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();

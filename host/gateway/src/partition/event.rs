@@ -66,6 +66,8 @@ pub(crate) struct Remembered {
     pub(crate) group_offset: Option<Offset>,
     /// The channel's committed offset when that was written.
     pub(crate) committed_offset: Option<Offset>,
+    /// How many rows of the channel had been rejected by then; `None` where that was not written down.
+    pub(crate) row_errors: Option<u64>,
 }
 
 /// What became of consecutive records that were read.
@@ -178,7 +180,9 @@ impl BlockReason {
             BlockReason::PermissionDenied => "grant the role its privileges; it goes on by itself",
             BlockReason::ObjectMissing => "create the table, or grant the role its privileges on it; it goes on by itself",
             BlockReason::RecordRefused => "name a `dead_letter_topic` to set such records aside, then start again",
-            BlockReason::RowsRejected => "look at the table's error log, mend the table, then start again",
+            BlockReason::RowsRejected => {
+                "look at the table's error log and mend the table, then start once with `on_regression = \"accept\"` to go on"
+            }
             BlockReason::DeadLettersRefused => "see that the dead letter topic exists and may be written; it goes on by itself",
             BlockReason::Unreadable => "see the error before this one; start again when it is mended",
         }
@@ -204,7 +208,7 @@ impl BlockReason {
     }
 
     /// Whether the cause may go away without this process being told.
-    pub(super) fn may_pass(self) -> bool {
+    pub(crate) fn may_pass(self) -> bool {
         matches!(
             self,
             BlockReason::ChannelContended
@@ -292,6 +296,8 @@ pub(crate) enum Action<C> {
     CommitGroupOffset {
         next: Offset,
         committed: Option<Offset>,
+        /// Rejected rows that somebody knows of; `None` before the channel was ever asked.
+        row_errors: Option<u64>,
     },
     /// Read again from `from`; nothing read before counts.
     Rewind {

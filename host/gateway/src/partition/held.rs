@@ -144,6 +144,11 @@ impl Held {
         }
     }
 
+    /// The last offset that Snowflake took.
+    pub(super) fn last_appended(&self) -> Option<Offset> {
+        self.bodies.iter().rev().find(|body| matches!(body.state, BodyState::Appended { .. })).map(|body| body.range.last())
+    }
+
     /// The last offset that was sent through this opening and may yet be committed.
     pub(super) fn sent_up_to(&self) -> Option<Offset> {
         self.bodies.iter().rev().find(|body| body.state != BodyState::Sealed).map(|body| body.range.last())

@@ -6,7 +6,8 @@
 //! What must stay true:
 //! - the channel is opened only while this process owns the partition;
 //! - rows that are still on their way are waited for before they are given up, or what they hold would be sent twice as often;
-//! - a committed offset that lies below what was seen before stops the partition, unless the configuration accepts it.
+//! - a committed offset that lies below what was seen before stops the partition, unless the configuration accepts it;
+//! - so do more rejected rows than were known, whoever sent them.
 
 use snowgate_record::Offset;
 
@@ -56,10 +57,17 @@ impl<C: Clone> Partition<C> {
                     return self.finish_if_drained(actions);
                 }
                 self.continuation = Some(continuation);
-                if then != AfterOpen::Start && row_errors > self.row_errors {
+                // Where nothing was written down, what there is at the first opening is taken as known. A channel that was created
+                // anew counts from zero.
+                let rejected = self.row_errors.is_some_and(|known| row_errors > known);
+                self.row_errors = Some(row_errors);
+                if rejected && then == AfterOpen::Start && self.policy.accept_regression {
+                    // Accepted once is accepted for good.
+                    self.committed = committed;
+                    self.push_commit(actions);
+                } else if rejected {
                     self.block(BlockReason::RowsRejected, now, actions);
                 }
-                self.row_errors = row_errors;
                 // Dead letters that could not be delivered are made again from their records.
                 let again = std::mem::take(&mut self.undelivered) && then == AfterOpen::Resume;
                 let then = if again { AfterOpen::Rewind } else { then };

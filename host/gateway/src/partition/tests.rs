@@ -68,8 +68,18 @@ impl Bench {
     }
 
     fn assigned(&mut self, group_offset: impl Into<Option<i64>>, committed: impl Into<Option<i64>>) -> Vec<Action<u32>> {
+        self.assigned_with_errors(group_offset, committed, None)
+    }
+
+    fn assigned_with_errors(
+        &mut self,
+        group_offset: impl Into<Option<i64>>,
+        committed: impl Into<Option<i64>>,
+        row_errors: Option<u64>,
+    ) -> Vec<Action<u32>> {
         let group_offset = group_offset.into().and_then(Offset::new);
-        self.on(Event::Assigned(Remembered { group_offset, committed_offset: committed.into().and_then(Offset::new) }))
+        let committed_offset = committed.into().and_then(Offset::new);
+        self.on(Event::Assigned(Remembered { group_offset, committed_offset, row_errors }))
     }
 
     fn open_answered(&mut self, outcome: OpenOutcome<u32>) -> Vec<Action<u32>> {
@@ -176,7 +186,11 @@ fn discard(body: BodyId) -> Action<u32> {
 }
 
 fn commit(next: i64, committed: impl Into<Option<i64>>) -> Action<u32> {
-    Action::CommitGroupOffset { next: at(next), committed: committed.into().and_then(Offset::new) }
+    commit_with_errors(next, committed, 0)
+}
+
+fn commit_with_errors(next: i64, committed: impl Into<Option<i64>>, row_errors: u64) -> Action<u32> {
+    Action::CommitGroupOffset { next: at(next), committed: committed.into().and_then(Offset::new), row_errors: Some(row_errors) }
 }
 
 fn start_at(offset: impl Into<Option<i64>>) -> Action<u32> {

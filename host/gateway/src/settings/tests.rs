@@ -71,11 +71,11 @@ fn the_smallest_configuration_has_a_default_for_everything_else() {
     assert_eq!(settings.memory_max, 128 * 1024 * 1024);
     assert_eq!(settings.shutdown_grace, Duration::from_secs(25));
     assert_eq!(settings.log, LogConfig { format: LogFormat::Text, level: LogLevel::Info });
-    assert_eq!((settings.snowflake.database.as_str(), settings.snowflake.schema.as_str()), ("CRYPTO_DB", "PUBLIC"));
     let [pipeline] = settings.pipelines.as_slice() else { panic!("one pipeline") };
+    assert_eq!((pipeline.snowflake.database.as_str(), pipeline.snowflake.schema.as_str()), ("CRYPTO_DB", "PUBLIC"));
     assert_eq!((&*pipeline.name, pipeline.kafka.group.as_str()), ("klines", "snowgate-klines"));
-    assert_eq!(pipeline.topics, ["binance_kline"]);
-    assert_eq!(pipeline.tables["binance_kline"], "BINANCE_KLINE");
+    assert_eq!(pipeline.topics.named(), ["binance_kline"]);
+    assert_eq!(pipeline.table("binance_kline").table, "BINANCE_KLINE");
     assert_eq!(pipeline.rows, RowSettings::new(RowMode::Content));
     assert_eq!((pipeline.linger, pipeline.body_bytes), (Duration::from_millis(500), 4 * 1024 * 1024));
     assert_eq!(pipeline.dead_letter_topic, None);
@@ -149,8 +149,8 @@ limits = { memory = "8MiB", time = "250ms" }
         .map(|(name, value)| (name.as_str(), secrecy::ExposeSecret::expose_secret(value)))
         .collect();
     assert_eq!(properties, [("fetch.max.bytes", "1000000"), ("sasl.password", "hunter2")]);
-    assert_eq!(pipeline.tables["binance_kline"], "KLINES");
-    assert_eq!(pipeline.tables["other.topic"], "Other");
+    assert_eq!(pipeline.table("binance_kline").table, "KLINES");
+    assert_eq!(pipeline.table("other.topic").table, "Other");
     assert_eq!(pipeline.rows.mode, RowMode::Columns);
     assert!(pipeline.rows.metadata.key && !pipeline.rows.metadata.headers);
     assert_eq!((pipeline.linger, pipeline.body_bytes, pipeline.workers), (Duration::from_secs(2), 1024 * 1024, 3));
@@ -505,4 +505,34 @@ fn no_secret_is_in_the_debug_text_of_settings() {
     let key = std::fs::read_to_string(folder.dir.path().join("rsa_key.p8")).unwrap();
     assert!(shown.contains("sasl.password") && shown.contains("rsa_key.p8"));
     assert!(!shown.contains("CANARY") && !shown.contains(key.lines().nth(3).unwrap()));
+}
+
+#[test]
+fn connectors_need_kafka_and_nothing_else() {
+    let folder = Folder::new();
+    let settings = folder
+        .load("[kafka]\nbrokers = [\"a:1\", \"b:2\"]\nproperties = { \"security.protocol\" = \"ssl\" }\n\n[connect]\n")
+        .unwrap();
+    assert!(settings.pipelines.is_empty() && settings.snowflake.is_none());
+    let worker = settings.worker.unwrap();
+    assert_eq!(worker.bootstrap_servers, ["a:1", "b:2"]);
+    assert_eq!(worker.state, folder.dir.path().join("connect-state"));
+    assert_eq!(worker.worker_id, "127.0.0.1:8083");
+    // What every pipeline uses to reach Kafka, connectors use too.
+    assert!(worker.client.iter().any(|(name, _)| name == "security.protocol"));
+}
+
+#[test]
+fn an_interface_that_others_could_reach_without_a_password_is_refused_with_the_ways_out() {
+    let shown = refused("[kafka]\nbrokers = [\"a:1\"]\n\n[connect]\nlisten = \"0.0.0.0:8083\"\nshow_secret = true\n");
+    assert!(shown.contains("snowgate.toml:5:10: `connect.listen`: `0.0.0.0:8083` can be reached from other machines"), "{shown}");
+    assert!(shown.contains("`auth.token` in [connect]"), "{shown}");
+    assert!(shown.contains("snowgate.toml:6:1: unknown key `connect.show_secret`"), "{shown}");
+    assert!(shown.contains("did you mean `show_secrets`?"), "{shown}");
+}
+
+#[test]
+fn a_pipeline_beside_connectors_still_needs_snowflake() {
+    let shown = refused("[kafka]\nbrokers = [\"a:1\"]\n\n[connect]\n\n[pipeline.klines]\ntopics = [\"t\"]\n");
+    assert!(shown.contains("section `[snowflake]` is missing"), "{shown}");
 }

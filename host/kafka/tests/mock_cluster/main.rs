@@ -4,6 +4,7 @@
 
 mod dead_letters;
 mod groups;
+mod offsets;
 mod reading;
 mod support;
 mod trouble;

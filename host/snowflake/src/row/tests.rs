@@ -320,3 +320,27 @@ proptest! {
         prop_assert!(row(RowMode::Columns, &value).unwrap().ends_with(&columns));
     }
 }
+
+#[test]
+fn what_a_converter_made_of_key_and_headers_is_spliced_as_json_and_nothing_else_is() {
+    let json = RowSettings { keys: Form::Json, headers: Form::Json, ..RowSettings::new(RowMode::Content) };
+    let row = |key: &[u8], header: &[u8]| row_of(json, &batch_of(Some(key), Some(b"{}"), &[(b"h", Some(header))]), None).unwrap();
+    assert!(row(br#"{"id":7}"#, b"1.50").contains(r#""key":{"id":7},"headers":{"h":1.50}}"#));
+    for hostile in ["1,\"offset\":0", "{}}\n{", "not json"] {
+        let row = row(hostile.as_bytes(), b"null");
+        let parsed: Value = serde_json::from_str(&row).unwrap();
+        assert_eq!((&parsed["RECORD_METADATA"]["key"], &parsed["RECORD_METADATA"]["offset"]), (&hostile.into(), &17.into()));
+    }
+}
+
+#[test]
+fn the_push_time_and_another_topic_stand_in_the_metadata_where_they_are_asked_for() {
+    let mut writer = RowWriter::new(with_metadata(|metadata| metadata.push_time = true));
+    writer.set_push_time(1_700_000_000_001);
+    writer.name_topic("routed".into());
+    let mut out = Vec::new();
+    writer.write(batch_of(None, Some(b"{}"), &[]).record(0), None, &mut out).unwrap();
+    let metadata =
+        r#"{"topic":"routed","offset":17,"partition":3,"CreateTime":1638747660123,"SnowflakeConnectorPushTime":1700000000001}"#;
+    assert_eq!(String::from_utf8(out).unwrap(), format!("{{\"RECORD_METADATA\":{metadata},\"RECORD_CONTENT\":{{}}}}\n"));
+}

@@ -29,6 +29,11 @@ impl SqlError {
         Self::new("002003", state, format!("SQL compilation error:\n{kind} '{name}' does not exist or not authorized."))
     }
 
+    /// SHOW in a database or schema that is not there, which it does not name.
+    pub(crate) fn no_place() -> Self {
+        Self::new("002043", "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed.")
+    }
+
     pub(crate) fn exists(name: &str) -> Self {
         Self::new("002002", "42710", format!("SQL compilation error:\nObject '{name}' already exists."))
     }

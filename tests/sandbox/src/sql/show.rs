@@ -47,6 +47,9 @@ pub(crate) fn run(world: &World, session: &Session, cursor: &mut Cursor<'_>) -> 
             let filter = Filter::read(cursor)?;
             let database = filter.within.first().or(session.database.as_ref()).cloned().unwrap_or_default();
             let state = world.settled();
+            if !state.catalog.databases().any(|name| *name == database) {
+                return Err(SqlError::no_place());
+            }
             let names = state.catalog.schemas(&database).into_iter().filter(|name| filter.admits(name));
             let rows = names.map(|name| row(["", &name, &database, "SYSADMIN"])).collect();
             Ok(Outcome::texts(&["created_on", "name", "database_name", "owner"], rows))
@@ -147,6 +150,13 @@ fn show_tables(world: &World, session: &Session, cursor: &mut Cursor<'_>) -> Res
         (_, []) => (session.database.clone(), session.schema.clone()),
         (_, parts) => session.schema(parts).map(|(database, schema)| (Some(database), Some(schema)))?,
     };
+    if let Some(database) = &database {
+        let is_there = state.catalog.databases().any(|name| name == database)
+            && schema.as_ref().is_none_or(|schema| state.catalog.schemas(database).iter().any(|name| name == schema));
+        if !is_there {
+            return Err(SqlError::no_place());
+        }
+    }
     let found = state.catalog.tables().filter(|table| {
         database.as_ref().is_none_or(|name| table.name.database == *name)
             && schema.as_ref().is_none_or(|name| table.name.schema == *name)

@@ -212,14 +212,51 @@ fn rows_rejected_before_a_status_was_seen_are_found_by_the_next_opening() {
 }
 
 #[test]
-fn rejected_rows_of_an_earlier_owner_do_not_block() {
+fn rejected_rows_that_nobody_wrote_down_are_taken_as_known_and_written_down_from_then_on() {
     let mut bench = Bench::new(policy());
     bench.assigned(None, None);
     assert_eq!(bench.opened_with_errors(None, 5), [start_at(None)]);
     bench.body(1, 3);
     bench.appended(0);
-    assert_eq!(bench.status(3, 5), [commit(4, 3), discard(0)]);
-    assert_eq!(bench.dropped(4, 4), [Action::DiscardOpen, commit(5, 3)]);
+    assert_eq!(bench.status(3, 5), [commit_with_errors(4, 3, 5), discard(0)]);
+    assert_eq!(bench.dropped(4, 4), [Action::DiscardOpen, commit_with_errors(5, 3, 5)]);
+}
+
+#[test]
+fn rows_rejected_under_an_earlier_owner_block_the_next_one_until_they_are_accepted() {
+    let remembered = |bench: &mut Bench| bench.assigned_with_errors(4, 3, Some(5));
+    for _ in 0..2 {
+        let mut bench = Bench::new(policy());
+        remembered(&mut bench);
+        assert_eq!(bench.opened_with_errors(6, 6), [Action::Blocked(BlockReason::RowsRejected), start_at(4)]);
+        assert_eq!(bench.dropped(4, 7), []);
+        assert_eq!(bench.machine.settled, Some(at(3)));
+    }
+    let mut bench = Bench::new(Policy { accept_regression: true, ..policy() });
+    remembered(&mut bench);
+    assert_eq!(bench.opened_with_errors(6, 6), [commit_with_errors(4, 6, 6), commit_with_errors(7, 6, 6), start_at(4)]);
+    assert_eq!(bench.machine.blocked, None);
+}
+
+#[test]
+fn accepting_what_happened_before_does_not_accept_what_happens_now() {
+    let mut bench = Bench::new(Policy { accept_regression: true, ..policy() });
+    bench.assigned_with_errors(4, 3, Some(5));
+    bench.opened_with_errors(3, 5);
+    bench.body(4, 6);
+    bench.answered(0, AppendOutcome::Stale);
+    assert_eq!(bench.opened_with_errors(6, 6), [Action::Blocked(BlockReason::RowsRejected), discard(0)]);
+}
+
+#[test]
+fn rejected_rows_that_are_known_and_a_channel_that_counts_anew_do_not_block() {
+    for row_errors in [5, 0] {
+        let mut bench = Bench::new(policy());
+        bench.assigned_with_errors(4, 3, Some(5));
+        assert_eq!(bench.opened_with_errors(3, row_errors), [start_at(4)]);
+        assert_eq!(bench.dropped(4, 4), [Action::DiscardOpen, commit_with_errors(5, 3, row_errors)]);
+        assert_eq!(bench.status(3, row_errors + 1), [Action::Blocked(BlockReason::RowsRejected)]);
+    }
 }
 
 #[test]

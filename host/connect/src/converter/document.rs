@@ -1,0 +1,406 @@
+//! JSON as Jackson reads it for `JsonConverter`: more than strict JSON, and exact.
+//!
+//! What it takes beyond the standard: leading zeros, text after the first document, a byte order mark, UTF-16 and UTF-32, keys that an
+//! object has twice (the last one counts). Numbers keep every digit: a whole number is an `Int64` or a `BigInt`, another one is a
+//! `Float64` where that says the same number, and a `Decimal` where it would not.
+//!
+//! Invariants: no object holds a key twice; a fault never shows what the document holds.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bigdecimal::BigDecimal;
+use num_bigint::BigInt;
+
+use crate::converter::document::members::Members;
+use crate::data::{Schema, Value};
+use crate::rows::IS_ESCAPED;
+
+mod encoding;
+mod members;
+mod number;
+
+pub(crate) use number::{NormalForm, nearest};
+
+/// Objects and arrays inside each other.
+const MAX_DEPTH: u32 = 1000;
+/// Characters of one number.
+const MAX_NUMBER: usize = 1000;
+/// Powers of ten that a number may have. Beyond any decimal type, and small enough for arithmetic.
+const MAX_EXPONENT: u32 = 6144;
+
+/// Why bytes are no document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {at}")]
+pub(crate) struct Fault {
+    pub(crate) what: &'static str,
+    pub(crate) at: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    /// `007` is 7.
+    pub(crate) leading_zeros: bool,
+    /// Every number with a point or an exponent is a `Decimal`.
+    pub(crate) exact: bool,
+}
+
+/// An object with the keys `schema` and `payload`, taken apart.
+#[derive(Debug, Default)]
+pub(crate) struct Envelope {
+    pub(crate) schema: Option<EnvelopeSchema>,
+    pub(crate) payload: Option<Value>,
+    /// Keys besides the two.
+    pub(crate) others: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum EnvelopeSchema {
+    /// The text of the schema that was given as known.
+    Known(Arc<Schema>),
+    New {
+        text: Vec<u8>,
+        node: Value,
+    },
+}
+
+/// The first document in `bytes`; `None` when there are only blanks.
+pub(crate) fn read(bytes: &[u8], reading: Reading) -> Result<Option<Value>, Fault> {
+    let bytes = encoding::to_utf8(bytes)?;
+    let mut reader = Reader { bytes: &bytes, at: 0, depth: 0, reading };
+    reader.blanks();
+    if reader.at == bytes.len() {
+        return Ok(None);
+    }
+    reader.root().map(Some)
+}
+
+/// The first document in `bytes` where it is an object. `known` is the text of a schema and what it says, and spares reading it again.
+pub(crate) fn read_envelope(
+    bytes: &[u8],
+    reading: Reading,
+    known: Option<(&[u8], &Arc<Schema>)>,
+) -> Result<Option<Envelope>, Fault> {
+    let bytes = encoding::to_utf8(bytes)?;
+    let mut reader = Reader { bytes: &bytes, at: 0, depth: 0, reading };
+    reader.blanks();
+    match reader.peek() {
+        Some(b'{') => reader.envelope(known).map(Some),
+        None => Ok(None),
+        Some(_) => reader.root().map(|_| None),
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    depth: u32,
+    reading: Reading,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn fault<T>(&self, what: &'static str) -> Result<T, Fault> {
+        let what = if self.at >= self.bytes.len() { "the document ends too early" } else { what };
+        Err(Fault { what, at: self.at })
+    }
+
+    fn blanks(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn root(&mut self) -> Result<Value, Fault> {
+        let number = matches!(self.peek(), Some(b'-' | b'0'..=b'9'));
+        let value = self.value()?;
+        match self.peek() {
+            None | Some(b' ' | b'\t' | b'\n' | b'\r') => Ok(value),
+            Some(_) if number => self.fault("a number has an unexpected end"),
+            Some(_) => Ok(value),
+        }
+    }
+
+    fn value(&mut self) -> Result<Value, Fault> {
+        match self.peek() {
+            Some(b'{') => self.object(),
+            Some(b'[') => self.array(),
+            Some(b'"') => self.string().map(Value::String),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.literal(b"true", Value::Boolean(true)),
+            Some(b'f') => self.literal(b"false", Value::Boolean(false)),
+            Some(b'n') => self.literal(b"null", Value::Null),
+            _ => self.fault("no value begins"),
+        }
+    }
+
+    fn literal(&mut self, word: &[u8], value: Value) -> Result<Value, Fault> {
+        let end = self.at + word.len();
+        let goes_on = self.bytes.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..));
+        if !self.bytes[self.at..].starts_with(word) || goes_on {
+            return self.fault("an unknown word stands");
+        }
+        self.at = end;
+        Ok(value)
+    }
+
+    fn deeper(&mut self) -> Result<(), Fault> {
+        if self.depth == MAX_DEPTH {
+            return self.fault("objects and arrays are nested more than 1000 deep");
+        }
+        self.depth += 1;
+        self.at += 1;
+        self.blanks();
+        Ok(())
+    }
+
+    fn array(&mut self) -> Result<Value, Fault> {
+        self.deeper()?;
+        let mut items = Vec::new();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+        } else {
+            loop {
+                items.push(self.value()?);
+                if !self.goes_on(b']')? {
+                    break;
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(Value::List(items))
+    }
+
+    fn object(&mut self) -> Result<Value, Fault> {
+        self.deeper()?;
+        let mut members = Members::default();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+        } else {
+            loop {
+                let key = self.key()?;
+                let value = self.value()?;
+                members.push(key, value);
+                if !self.goes_on(b'}')? {
+                    break;
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(Value::Map(members.close()))
+    }
+
+    /// Reads the comma (and what blanks follow it) or the end.
+    fn goes_on(&mut self, end: u8) -> Result<bool, Fault> {
+        self.blanks();
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                self.blanks();
+                Ok(true)
+            }
+            Some(byte) if byte == end => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ => self.fault("a comma or an end is missing"),
+        }
+    }
+
+    /// A key and the colon after it.
+    fn key(&mut self) -> Result<String, Fault> {
+        if self.peek() != Some(b'"') {
+            return self.fault("no key begins");
+        }
+        let key = self.string()?;
+        self.blanks();
+        if self.peek() != Some(b':') {
+            return self.fault("a colon is missing");
+        }
+        self.at += 1;
+        self.blanks();
+        Ok(key)
+    }
+
+    fn envelope(&mut self, known: Option<(&[u8], &Arc<Schema>)>) -> Result<Envelope, Fault> {
+        self.deeper()?;
+        let mut envelope = Envelope::default();
+        if self.peek() == Some(b'}') {
+            return Ok(envelope);
+        }
+        loop {
+            match self.key()?.as_str() {
+                "schema" => {
+                    let from = self.at;
+                    envelope.schema = Some(match known {
+                        Some((text, schema)) if self.bytes[from..].starts_with(text) => {
+                            self.at += text.len();
+                            EnvelopeSchema::Known(schema.clone())
+                        }
+                        _ => {
+                            let node = self.value()?;
+                            EnvelopeSchema::New { text: self.bytes[from..self.at].to_vec(), node }
+                        }
+                    });
+                }
+                "payload" => envelope.payload = Some(self.value()?),
+                _ => {
+                    self.value()?;
+                    envelope.others = true;
+                }
+            }
+            if !self.goes_on(b'}')? {
+                return Ok(envelope);
+            }
+        }
+    }
+
+    fn string(&mut self) -> Result<String, Fault> {
+        self.at += 1;
+        let start = self.at;
+        let rest = &self.bytes[start..];
+        let Some(plain) = rest.iter().position(|byte| IS_ESCAPED[usize::from(*byte)]) else {
+            self.at = self.bytes.len();
+            return self.fault("");
+        };
+        if rest[plain] == b'"' {
+            self.at = start + plain + 1;
+            return self.text(&rest[..plain], start).map(|text| text.to_owned());
+        }
+        self.at = start + plain;
+        let mut text = self.text(&rest[..plain], start)?.to_owned();
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(text);
+                }
+                Some(b'\\') => text.push(self.escape()?),
+                None | Some(0..0x20) => return self.fault("a raw control byte stands in a text"),
+                Some(_) => {
+                    let start = self.at;
+                    let rest = &self.bytes[start..];
+                    let plain = rest.iter().position(|byte| IS_ESCAPED[usize::from(*byte)]).unwrap_or(rest.len());
+                    text.push_str(self.text(&rest[..plain], start)?);
+                    self.at = start + plain;
+                }
+            }
+        }
+    }
+
+    fn text<'b>(&self, bytes: &'b [u8], start: usize) -> Result<&'b str, Fault> {
+        std::str::from_utf8(bytes).map_err(|error| Fault { what: "a text is not UTF-8", at: start + error.valid_up_to() })
+    }
+
+    fn escape(&mut self) -> Result<char, Fault> {
+        self.at += 1;
+        let letter = self.peek();
+        let plain = match letter {
+            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode(),
+            _ => return self.fault("an unknown escape stands"),
+        };
+        self.at += 1;
+        Ok(plain)
+    }
+
+    fn unicode(&mut self) -> Result<char, Fault> {
+        let first = self.unit()?;
+        let code = match first {
+            0xd800..0xdc00 if self.bytes[self.at..].starts_with(b"\\u") => {
+                self.at += 1;
+                let second = self.unit()?;
+                if !(0xdc00..0xe000).contains(&second) {
+                    return Err(Fault { what: "half of a surrogate pair stands alone", at: self.at });
+                }
+                0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+            }
+            code => code,
+        };
+        char::from_u32(code).ok_or(Fault { what: "half of a surrogate pair stands alone", at: self.at })
+    }
+
+    /// `uXXXX`
+    fn unit(&mut self) -> Result<u32, Fault> {
+        let digits = self.bytes.get(self.at + 1..self.at + 5).and_then(|digits| std::str::from_utf8(digits).ok());
+        let unit = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let Some(unit) = unit.and_then(|digits| u32::from_str_radix(digits, 16).ok()) else {
+            return self.fault("an escape lacks digits");
+        };
+        self.at += 5;
+        Ok(unit)
+    }
+
+    fn digits(&mut self) -> usize {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        self.at - start
+    }
+
+    fn number(&mut self) -> Result<Value, Fault> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        let first = self.at;
+        let whole = self.digits();
+        if whole == 0 {
+            return self.fault("a number lacks digits");
+        }
+        if whole > 1 && self.bytes[first] == b'0' && !self.reading.leading_zeros {
+            return Err(Fault { what: "a number begins with a zero", at: first });
+        }
+        let mut integral = true;
+        if self.peek() == Some(b'.') {
+            integral = false;
+            self.at += 1;
+            if self.digits() == 0 {
+                return self.fault("a number lacks digits");
+            }
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            integral = false;
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            let exponent = self.at;
+            if self.digits() == 0 {
+                return self.fault("a number lacks digits");
+            }
+            let text = std::str::from_utf8(&self.bytes[exponent..self.at]).unwrap_or_default();
+            if text.parse::<u32>().map_or(true, |exponent| exponent > MAX_EXPONENT) {
+                return Err(Fault { what: "a number's exponent is beyond 6144", at: exponent });
+            }
+        }
+        let bytes = &self.bytes[start..self.at];
+        if bytes.len() > MAX_NUMBER {
+            return Err(Fault { what: "a number is longer than 1000 characters", at: start });
+        }
+        let text = self.text(bytes, start)?;
+        let broken = Fault { what: "a number cannot be read", at: start };
+        if !integral {
+            return match self.reading.exact {
+                true => BigDecimal::from_str(text).map(Value::Decimal).map_err(|_| broken),
+                false => nearest(text).ok_or(broken),
+            };
+        }
+        match text.parse() {
+            Ok(number) => Ok(Value::Int64(number)),
+            Err(_) => BigInt::from_str(text).map(Value::BigInt).map_err(|_| broken),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

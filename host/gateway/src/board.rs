@@ -1,0 +1,349 @@
+//! What there is to see of a pipeline while it works: where each partition stands, what holds it back, what went wrong last.
+//!
+//! Workers write here once per batch or event, never per record; whoever asks reads. Nothing here decides anything.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use snowgate_connect::snapshot::{Blocked, ErrorView, PartitionView};
+use snowgate_record::{Offset, TopicPartition};
+
+use crate::partition::BlockReason;
+
+/// Enough to see what happened, and no more than a page shows.
+const ERRORS_KEPT: usize = 20;
+/// A partition with records to read and nothing settled for so long is stalled, whatever the cause.
+const STALL_MS: i64 = 60_000;
+/// A request that fails and is tried again is worth a word after this long.
+const TROUBLE_MS: i64 = 2_000;
+/// No offset yet.
+const NONE: i64 = -1;
+
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    partitions: Mutex<BTreeMap<TopicPartition, Arc<Place>>>,
+    errors: Mutex<VecDeque<ErrorView>>,
+    /// By channel: requests that fail and are tried again.
+    troubles: Mutex<BTreeMap<String, Blocked>>,
+    /// Why Kafka cannot be used at the moment.
+    kafka: Mutex<Option<String>>,
+    /// Why the pipeline cannot go on at all.
+    failed: Mutex<Option<String>>,
+    /// The state that was seen last, and since when.
+    state: Mutex<Option<(&'static str, i64)>>,
+}
+
+/// Where one partition stands.
+#[derive(Debug)]
+pub(crate) struct Place {
+    worker: u32,
+    table: String,
+    channel: String,
+    committed: AtomicI64,
+    appended: AtomicI64,
+    /// The next offset that is not settled.
+    settled_next: AtomicI64,
+    /// Of the record that was read last.
+    timestamp: AtomicI64,
+    has_read: AtomicBool,
+    /// When something was settled last, in milliseconds since 1970.
+    progress_at: AtomicI64,
+    blocked: Mutex<Option<Blocked>>,
+}
+
+/// How a pipeline does, as the one word of its state says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Health {
+    Running,
+    Stalled(String),
+    Failed(String),
+}
+
+impl Board {
+    /// A partition came.
+    pub(crate) fn enter(&self, partition: &TopicPartition, worker: u32, table: &str, channel: &str) -> Arc<Place> {
+        let place = Arc::new(Place {
+            worker,
+            table: table.to_owned(),
+            channel: channel.to_owned(),
+            committed: NONE.into(),
+            appended: NONE.into(),
+            settled_next: NONE.into(),
+            timestamp: NONE.into(),
+            has_read: AtomicBool::new(false),
+            progress_at: now().into(),
+            blocked: Mutex::default(),
+        });
+        lock(&self.partitions).insert(partition.clone(), place.clone());
+        place
+    }
+
+    /// A partition went, unless another worker has it by now.
+    pub(crate) fn leave(&self, partition: &TopicPartition, place: &Arc<Place>) {
+        let mut partitions = lock(&self.partitions);
+        if partitions.get(partition).is_some_and(|current| Arc::ptr_eq(current, place)) {
+            partitions.remove(partition);
+        }
+    }
+
+    pub(crate) fn error(&self, text: impl Into<String>) {
+        let mut errors = lock(&self.errors);
+        errors.truncate(ERRORS_KEPT - 1);
+        errors.push_front(ErrorView { at_ms: now(), text: text.into() });
+    }
+
+    /// Newest first.
+    pub(crate) fn errors(&self) -> Vec<ErrorView> {
+        lock(&self.errors).iter().cloned().collect()
+    }
+
+    /// A request for `channel` failed, or was answered.
+    pub(crate) fn request(&self, channel: &str, error: Option<String>) {
+        let mut troubles = lock(&self.troubles);
+        match error {
+            None => drop(troubles.remove(channel)),
+            Some(text) => {
+                let since_ms = troubles.get(channel).map_or_else(now, |trouble| trouble.since_ms);
+                let message = format!("retrying: {text}");
+                troubles.insert(
+                    channel.to_owned(),
+                    Blocked { reason: "retrying".to_owned(), message, hint: None, since_ms, needs_person: false },
+                );
+                drop(troubles);
+                self.error(text);
+            }
+        }
+    }
+
+    /// Why Kafka cannot be used, or that it can be again.
+    pub(crate) fn kafka(&self, trouble: Option<String>) {
+        if let Some(text) = &trouble {
+            self.error(text.clone());
+        }
+        *lock(&self.kafka) = trouble;
+    }
+
+    pub(crate) fn fail(&self, why: String) {
+        self.error(why.clone());
+        lock(&self.failed).get_or_insert(why);
+    }
+
+    pub(crate) fn failed(&self) -> Option<String> {
+        lock(&self.failed).clone()
+    }
+
+    /// Since when the pipeline is in `state`, as far as anybody looked.
+    pub(crate) fn since(&self, state: &'static str) -> i64 {
+        let mut seen = lock(&self.state);
+        match *seen {
+            Some((before, since)) if before == state => since,
+            _ => seen.insert((state, now())).1,
+        }
+    }
+
+    /// Each partition; `watermarks` says where its log ends.
+    pub(crate) fn partitions(&self, watermarks: impl Fn(&TopicPartition) -> Option<(i64, i64)>) -> Vec<PartitionView> {
+        let places: Vec<_> = lock(&self.partitions).iter().map(|(partition, place)| (partition.clone(), place.clone())).collect();
+        let view = |(partition, place): &(TopicPartition, Arc<Place>)| {
+            let mut view = place.view(partition, watermarks(partition).map(|(_, high)| high));
+            if view.blocked.is_none() {
+                let trouble = lock(&self.troubles).get(&place.channel).cloned();
+                view.blocked = trouble.filter(|trouble| now() - trouble.since_ms > TROUBLE_MS);
+            }
+            view
+        };
+        places.iter().map(view).collect()
+    }
+
+    /// The topics that records came from, since they were forgotten last.
+    pub(crate) fn topics(&self) -> BTreeSet<String> {
+        let partitions = lock(&self.partitions);
+        let read = partitions.iter().filter(|(_, place)| place.has_read.load(Ordering::Relaxed));
+        read.map(|(partition, _)| partition.topic.to_string()).collect()
+    }
+
+    /// Each topic is named again when its next record is read.
+    pub(crate) fn forget_topics(&self) {
+        lock(&self.partitions).values().for_each(|place| place.has_read.store(false, Ordering::Relaxed));
+    }
+
+    pub(crate) fn health(&self, partitions: &[PartitionView]) -> Health {
+        if let Some(why) = self.failed() {
+            return Health::Failed(why);
+        }
+        if let Some(trouble) = &*lock(&self.kafka) {
+            return Health::Stalled(trouble.clone());
+        }
+        let blocked = partitions.iter().find_map(|partition| {
+            let blocked = partition.blocked.as_ref()?;
+            Some(tell(partition, blocked))
+        });
+        blocked.map_or(Health::Running, Health::Stalled)
+    }
+}
+
+impl Place {
+    pub(crate) fn set(&self, committed: Option<Offset>, appended: Option<Offset>, settled: Option<Offset>) {
+        let number = |offset: Option<Offset>| offset.map_or(NONE, Offset::get);
+        self.committed.store(number(committed), Ordering::Relaxed);
+        self.appended.store(number(appended), Ordering::Relaxed);
+        let next = settled.map_or(NONE, |offset| offset.get() + 1);
+        if self.settled_next.swap(next, Ordering::Relaxed) != next {
+            self.progress_at.store(now(), Ordering::Relaxed);
+        }
+    }
+
+    /// The timestamp of the record that was read last.
+    pub(crate) fn read(&self, timestamp: i64) {
+        self.timestamp.store(timestamp, Ordering::Relaxed);
+        self.has_read.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn block(&self, reason: BlockReason, detail: Option<&str>) {
+        let message = match detail {
+            Some(detail) => format!("{}: {detail}", reason.as_str()),
+            None => reason.as_str().to_owned(),
+        };
+        let blocked = Blocked {
+            reason: reason.as_str().to_owned(),
+            message,
+            hint: Some(reason.hint().to_owned()),
+            since_ms: now(),
+            needs_person: !reason.may_pass(),
+        };
+        *lock(&self.blocked) = Some(blocked);
+    }
+
+    pub(crate) fn unblock(&self) {
+        *lock(&self.blocked) = None;
+        self.progress_at.store(now(), Ordering::Relaxed);
+    }
+
+    fn view(&self, partition: &TopicPartition, log_end: Option<i64>) -> PartitionView {
+        let number = |value: &AtomicI64| Some(value.load(Ordering::Relaxed)).filter(|value| *value >= 0);
+        let settled_next = number(&self.settled_next);
+        let lag = log_end.zip(settled_next).map(|(end, next)| u64::try_from(end - next).unwrap_or(0));
+        let timestamp = number(&self.timestamp);
+        let lag_seconds = match lag {
+            Some(0) => Some(0.0),
+            Some(_) => timestamp.map(|timestamp| (now() - timestamp).max(0) as f64 / 1e3),
+            None => None,
+        };
+        let mut blocked = lock(&self.blocked).clone();
+        let progress_at = self.progress_at.load(Ordering::Relaxed);
+        if blocked.is_none() && lag.is_some_and(|lag| lag > 0) && now() - progress_at > STALL_MS {
+            let waited = (now() - progress_at) / 1_000;
+            blocked = Some(Blocked {
+                reason: "stalled".to_owned(),
+                message: format!("stalled: records wait, and nothing was settled for {waited} s"),
+                hint: Some("see the log for what was tried".to_owned()),
+                since_ms: progress_at,
+                needs_person: false,
+            });
+        }
+        PartitionView {
+            topic: partition.topic.to_string(),
+            partition: partition.partition,
+            table: self.table.clone(),
+            channel: self.channel.clone(),
+            worker: self.worker,
+            committed_offset: number(&self.committed),
+            appended_offset: number(&self.appended),
+            group_offset: settled_next,
+            log_end_offset: log_end,
+            lag_records: lag,
+            lag_seconds,
+            blocked,
+        }
+    }
+}
+
+/// What holds a partition back, in the form of all errors: what, because, and what to do.
+pub(crate) fn tell(partition: &PartitionView, blocked: &Blocked) -> String {
+    let hint = blocked.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    format!("partition {} of `{}`\n  because: {}{hint}", partition.partition, partition.topic, blocked.message)
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A poisoned lock here still guards a whole value: each is changed by single assignments.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offset(offset: i64) -> Option<Offset> {
+        Offset::new(offset)
+    }
+
+    #[test]
+    fn a_partition_is_seen_with_its_lag_and_what_blocks_it() {
+        let board = Board::default();
+        let partition = TopicPartition::new("t", 3);
+        let place = board.enter(&partition, 1, "T", "t_3");
+        let view = |high| board.partitions(|_| Some((0, high))).pop().unwrap();
+        assert_eq!((view(10).committed_offset, view(10).lag_records), (None, None));
+        place.set(offset(6), offset(8), offset(6));
+        assert!(board.topics().is_empty());
+        place.read(now());
+        assert_eq!(board.topics().into_iter().collect::<Vec<_>>(), ["t"]);
+        board.forget_topics();
+        assert!(board.topics().is_empty());
+        let seen = view(10);
+        assert_eq!((seen.committed_offset, seen.appended_offset, seen.group_offset), (Some(6), Some(8), Some(7)));
+        assert_eq!((seen.lag_records, seen.log_end_offset), (Some(3), Some(10)));
+        assert_eq!(board.health(&[seen]), Health::Running);
+        place.block(BlockReason::PermissionDenied, None);
+        let seen = view(7);
+        assert_eq!((seen.lag_records, seen.lag_seconds), (Some(0), Some(0.0)));
+        assert!(!seen.blocked.as_ref().unwrap().needs_person);
+        let expected = format!("partition 3 of `t`\n  because: permission_denied\nhint: {}", BlockReason::PermissionDenied.hint());
+        assert_eq!(board.health(&[seen]), Health::Stalled(expected));
+        place.unblock();
+        assert!(view(7).blocked.is_none());
+        board.leave(&partition, &place);
+        assert!(board.partitions(|_| None).is_empty());
+    }
+
+    #[test]
+    fn a_partition_that_came_back_is_not_taken_away_by_its_earlier_owner() {
+        let board = Board::default();
+        let partition = TopicPartition::new("t", 0);
+        let first = board.enter(&partition, 0, "T", "t_0");
+        let second = board.enter(&partition, 1, "T", "t_0");
+        board.leave(&partition, &first);
+        assert_eq!(board.partitions(|_| None)[0].worker, 1);
+        board.leave(&partition, &second);
+        assert!(board.partitions(|_| None).is_empty());
+    }
+
+    #[test]
+    fn the_newest_errors_are_kept_and_the_first_failure_stays() {
+        let board = Board::default();
+        for number in 0..30 {
+            board.error(number.to_string());
+        }
+        let errors = board.errors();
+        assert_eq!((errors.len(), errors[0].text.as_str(), errors[19].text.as_str()), (20, "29", "10"));
+        board.fail("first".to_owned());
+        board.fail("second".to_owned());
+        assert_eq!(board.health(&[]), Health::Failed("first".to_owned()));
+    }
+
+    #[test]
+    fn an_absent_kafka_stalls_the_pipeline_until_it_is_back() {
+        let board = Board::default();
+        board.kafka(Some("no broker can be reached".to_owned()));
+        assert_eq!(board.health(&[]), Health::Stalled("no broker can be reached".to_owned()));
+        board.kafka(None);
+        assert_eq!(board.health(&[]), Health::Running);
+    }
+}

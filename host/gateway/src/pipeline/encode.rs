@@ -1,0 +1,278 @@
+//! Records → rows in the open body, and what becomes of those that make none.
+//!
+//! Survivors and rejected records are taken in the order of their offsets, until the batch is finished or the open body has no room.
+//! All rows of one record go into one body, or none of them.
+
+use snowgate_kafka::DeadLetter;
+use snowgate_record::{ErrorClass, Offset, OffsetRange, Record, RecordBatch};
+use snowgate_snowflake::row::{Form, RowError};
+use tracing::{debug, error, warn};
+
+use super::Pipeline;
+use crate::killpoint::kill_point;
+use crate::letter;
+use crate::partition::{Encoded, Event};
+use crate::settings::{OnError, OnTombstone};
+use crate::stages::Cause;
+use crate::worker::{Tools, Turn, Work};
+
+impl Pipeline {
+    /// Batch → rows in the open body, until the batch is finished or there is no room.
+    pub(super) fn encode_all(&mut self, work: &mut Work, tools: &mut Tools) -> Turn {
+        loop {
+            let (encoded, end) = self.encode(work, tools);
+            if let Some(encoded) = encoded {
+                kill_point("encoded");
+                self.on(Event::Encoded(encoded), tools);
+            }
+            match end {
+                EncodeEnd::Finished => return Turn::Worked,
+                EncodeEnd::BodyFull => {
+                    self.on(Event::BodyFull, tools);
+                    if !self.machine.wants_records() {
+                        return Turn::Idle;
+                    }
+                }
+                EncodeEnd::Full if self.machine.wants_records() => {}
+                EncodeEnd::Full => return Turn::Idle,
+                EncodeEnd::Later => return Turn::Starved,
+                EncodeEnd::Refused => {
+                    self.on(Event::RecordRefused, tools);
+                    return Turn::Idle;
+                }
+                EncodeEnd::DeadLettersRefused => {
+                    self.on(Event::DeadLetterFailed, tools);
+                    return Turn::Idle;
+                }
+            }
+        }
+    }
+
+    /// As many records as the open body has room for.
+    fn encode(&mut self, work: &mut Work, tools: &mut Tools) -> (Option<Encoded>, EncodeEnd) {
+        let resume_after = self.machine.resume_after();
+        let (record_room, byte_room) = self.machine.room();
+        let whole = work.batch.range().expect("an empty batch is not encoded");
+        let mut progress = EncodedSoFar { first: first_after(work, resume_after), ..EncodedSoFar::default() };
+        let end = loop {
+            let (survivors, rejected) = work.survivors();
+            let next_record = (work.next_record < survivors.len()).then(|| survivors.record(work.next_record));
+            let next_rejected = rejected.get(work.next_rejected).map(|rejected| (rejected, work.batch.record(rejected.index)));
+            // Survivors and rejected records, merged by offset.
+            let rejection = match (&next_record, &next_rejected) {
+                (None, None) => break EncodeEnd::Finished,
+                (Some(record), Some((_, rejected))) => rejected.offset() < record.offset(),
+                (None, Some(_)) => true,
+                (Some(_), None) => false,
+            };
+            if progress.records >= record_room || self.body.bytes() >= byte_room {
+                break EncodeEnd::Full;
+            }
+            if rejection {
+                let (rejected, record) = next_rejected.expect("it was looked at above");
+                if Some(record.offset()) > resume_after {
+                    match self.set_aside(record, &rejected.cause) {
+                        Ok(kind) => progress.passed(record.offset(), kind),
+                        Err(end) => break end,
+                    }
+                }
+                work.next_rejected += 1;
+                continue;
+            }
+            let record = next_record.expect("it was looked at above");
+            let siblings = siblings(survivors.offsets(), work.next_record);
+            if Some(record.offset()) > resume_after {
+                let original = || original_of(work, record);
+                match self.encode_record(survivors, work.next_record..work.next_record + siblings, original, tools) {
+                    Ok(kind) => progress.passed(record.offset(), kind),
+                    Err(end) => break end,
+                }
+            }
+            work.next_record += siblings;
+        };
+        let last = if matches!(end, EncodeEnd::Finished) { Some(whole.last()) } else { progress.last };
+        let encoded = progress.first.zip(last).filter(|(first, last)| first <= last).map(|(first, last)| Encoded {
+            range: OffsetRange::new(first, last),
+            records: progress.records,
+            last_with_rows: progress.last_with_rows,
+            body_bytes: self.body.bytes(),
+            dead_letters: progress.dead_letters,
+        });
+        (encoded, end)
+    }
+
+    /// All rows of one record, or none of them.
+    fn encode_record<'a>(
+        &mut self,
+        survivors: &'a RecordBatch,
+        indexes: std::ops::Range<usize>,
+        original: impl FnOnce() -> Record<'a>,
+        tools: &mut Tools,
+    ) -> Result<Passed, EncodeEnd> {
+        let offset = survivors.record(indexes.start).offset();
+        if self.machine.is_refused(offset) {
+            return self.set_aside(original(), &Cause::of_row("refused_by_snowflake", "Snowflake refused this row by itself"));
+        }
+        let rows = indexes.len() as u32;
+        if self.body.capacity() == 0 {
+            self.body.give_buffer(tools.take_buffer());
+        }
+        for (emit_index, index) in indexes.enumerate() {
+            let record = survivors.record(index);
+            let on_tombstone = self.context.settings.on_tombstone;
+            if record.value().is_none() && on_tombstone != OnTombstone::Row {
+                self.body.abandon_record();
+                return match on_tombstone {
+                    OnTombstone::DeadLetter => self.set_aside(original(), &Cause::of_row("tombstone", "the record has no value")),
+                    OnTombstone::Drop | OnTombstone::Row => {
+                        self.context.progress.dropped(1);
+                        Ok(Passed::Nothing)
+                    }
+                };
+            }
+            let emit_index = (rows > 1).then_some(emit_index as u32);
+            let written = match record.value() {
+                Some(_) => self.rows.write(record, emit_index, self.body.buffer()),
+                None => self.rows.write_tombstone(record, self.body.buffer()),
+            };
+            if let Err(error) = written
+                && let Err(cause) = self.write_again(record, emit_index, &error, tools)
+            {
+                self.body.abandon_record();
+                return self.set_aside(original(), &cause);
+            }
+        }
+        if !self.body.is_empty() && self.body.buffer().len() > self.context.policy.body_bytes {
+            // It begins the next body; alone it may be as large as a request carries.
+            self.body.abandon_record();
+            return Err(EncodeEnd::BodyFull);
+        }
+        match self.body.end_record(offset, rows, &mut tools.compressor) {
+            Ok(()) => Ok(Passed::Rows),
+            Err(error) => self.set_aside(original(), &Cause::of_row(error.reason(), error.to_string())),
+        }
+    }
+
+    /// A connector's record whose value makes no row as it is may make one when its converter has read it.
+    fn write_again(
+        &mut self,
+        record: Record<'_>,
+        emit_index: Option<u32>,
+        error: &RowError,
+        tools: &mut Tools,
+    ) -> Result<(), Cause> {
+        let refused = |error: &RowError| Cause::of_row(error.reason(), error.to_string());
+        if !matches!(error, RowError::Json(_)) {
+            return Err(refused(error));
+        }
+        let Some(converted) = tools.stages.convert_again(record) else { return Err(refused(error)) };
+        // Dropped, or a tombstone by then: neither happens to a value that is not JSON.
+        let converted = converted?.iter().next().filter(|record| record.value().is_some()).ok_or_else(|| refused(error))?;
+        let forms = self.rows.set_forms(Form::Json, Form::Json);
+        let written = self.rows.write(converted, emit_index, self.body.buffer());
+        self.rows.set_forms(forms.0, forms.1);
+        written.map_err(|error| refused(&error))
+    }
+
+    /// A record that cannot be loaded goes to the dead letter topic, is dropped by name, or stops the partition.
+    fn set_aside(&mut self, record: Record<'_>, cause: &Cause) -> Result<Passed, EncodeEnd> {
+        let (topic, partition, offset, reason) = (record.topic(), record.partition(), record.offset(), cause.reason);
+        let settings = &self.context.settings;
+        if settings.log_errors {
+            // What the cause says may speak of the record, so it is logged only where that is asked for.
+            let error = settings.log_messages.then_some(cause.message.as_str());
+            warn!(topic, partition, %offset, reason, stage = cause.stage.as_str(), error, "record cannot be loaded");
+        }
+        match settings.on_error {
+            OnError::Block => {
+                error!(topic, partition, %offset, reason, error = cause.message, "record cannot be loaded, partition stops");
+                self.refusal = Some(format!("offset {offset}: {}: {}", cause.exception, cause.message));
+                return Err(EncodeEnd::Refused);
+            }
+            OnError::Drop => {
+                debug!(topic, partition, %offset, reason, "record dropped");
+                self.context.progress.dropped(1);
+                return Ok(Passed::Nothing);
+            }
+            OnError::DeadLetter => {}
+        }
+        let dead_letters = self.context.dead_letters().expect("settings ask for a dead letter topic");
+        let headers = letter::Headers::of(record, cause, &settings.letters, self.worker);
+        match dead_letters.send(&DeadLetter { record, headers: &headers.as_pairs() }, self.epoch()) {
+            Ok(()) => {
+                kill_point("dead_letter_sent");
+                self.context.progress.dead_letter(reason);
+                debug!(topic, partition, %offset, reason, "dead letter sent");
+                Ok(Passed::DeadLetter)
+            }
+            Err(error) if error.class() == ErrorClass::Transient => Err(EncodeEnd::Later),
+            Err(error) => {
+                error!(topic, partition, %offset, error = %error, "dead letter refused");
+                self.context.board.error(format!("dead letter refused: {error}"));
+                Err(EncodeEnd::DeadLettersRefused)
+            }
+        }
+    }
+}
+
+/// What a record that was passed left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passed {
+    Rows,
+    DeadLetter,
+    Nothing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EncodeEnd {
+    Finished,
+    Full,
+    /// The next record does not fit into what is left of the body.
+    BodyFull,
+    /// The dead letter producer is full for the moment.
+    Later,
+    /// A record cannot be loaded, and the configuration says to stop.
+    Refused,
+    DeadLettersRefused,
+}
+
+#[derive(Default)]
+struct EncodedSoFar {
+    first: Option<Offset>,
+    last: Option<Offset>,
+    records: u64,
+    last_with_rows: Option<Offset>,
+    dead_letters: Vec<Offset>,
+}
+
+impl EncodedSoFar {
+    fn passed(&mut self, offset: Offset, kind: Passed) {
+        self.last = Some(offset);
+        match kind {
+            Passed::Rows => {
+                self.records += 1;
+                self.last_with_rows = Some(offset);
+            }
+            Passed::DeadLetter => self.dead_letters.push(offset),
+            Passed::Nothing => {}
+        }
+    }
+}
+
+/// The first record of the batch that was not looked at before.
+fn first_after(work: &Work, resume_after: Option<Offset>) -> Option<Offset> {
+    let offsets = work.batch.offsets();
+    let index = resume_after.map_or(0, |resume_after| offsets.partition_point(|offset| *offset <= resume_after.get()));
+    offsets.get(index).and_then(|offset| Offset::new(*offset))
+}
+
+/// How many outputs from `index` on come from the same record.
+fn siblings(offsets: &[i64], index: usize) -> usize {
+    offsets[index..].iter().take_while(|offset| **offset == offsets[index]).count()
+}
+
+/// The record as Kafka had it, for a dead letter.
+fn original_of<'a>(work: &'a Work, output: Record<'a>) -> Record<'a> {
+    let index = work.batch.offsets().binary_search(&output.offset().get());
+    index.map_or(output, |index| work.batch.record(index))
+}

@@ -1,0 +1,229 @@
+//! A batch between Kafka and its rows: plugins on the record as Kafka has it, a connector's converters and transforms, plugins on
+//! what these made of it.
+//!
+//! Most pipelines have one of the three, or none. Each stage sees what the one before left; a record that any of them rejects leaves
+//! no survivor behind, for its rows travel together or not at all.
+
+use std::sync::Arc;
+
+use snowgate_connect::data::Stage;
+use snowgate_connect::road::{Converted, Rejected, Road, RoadSettings};
+use snowgate_record::{Offset, Record, RecordBatch, TopicPartition};
+use snowgate_transform::{Chain, Error, Plugin, PluginCounts, Transformed};
+
+/// What the stages of one pipeline are made of, for each worker anew.
+#[derive(Clone, Default)]
+pub(crate) struct Plan {
+    pub(crate) before: Vec<Arc<Plugin>>,
+    pub(crate) road: Option<Arc<RoadSettings>>,
+    pub(crate) after: Vec<Arc<Plugin>>,
+}
+
+/// The stages of one worker.
+pub(crate) struct Stages {
+    before: Chain,
+    road: Option<Road>,
+    after: Chain,
+    converted: Converted,
+    spare: Transformed,
+}
+
+/// What the stages made of a batch. Use one again and again: its buffers stay.
+pub(crate) struct Outcome {
+    /// Survivors in offset order; the outputs of a split record share its offset.
+    pub(crate) records: RecordBatch,
+    /// In order of their index.
+    pub(crate) rejected: Vec<Rejection>,
+    pub(crate) dropped: u64,
+    /// Plugin by plugin.
+    pub(crate) verdicts: Vec<PluginCounts>,
+}
+
+/// A record of the batch that a stage did not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    pub(crate) index: usize,
+    pub(crate) cause: Cause,
+}
+
+/// Why a record is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cause {
+    /// One word, which never changes.
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+    pub(crate) stage: Stage,
+    /// The plugin, or the class of the converter or transform.
+    pub(crate) by: Option<Arc<str>>,
+    pub(crate) is_plugin: bool,
+    /// The Java exception that Connect would name.
+    pub(crate) exception: &'static str,
+}
+
+const DATA_EXCEPTION: &str = "org.apache.kafka.connect.errors.DataException";
+
+impl Cause {
+    /// Of a record that reached the rows, and makes none.
+    pub(crate) fn of_row(reason: &'static str, message: impl Into<String>) -> Cause {
+        let message = message.into();
+        Cause { reason, message, stage: Stage::TaskPut, by: None, is_plugin: false, exception: DATA_EXCEPTION }
+    }
+
+    fn of_road(rejected: Rejected) -> Cause {
+        let Rejected { stage, class, exception, message, .. } = rejected;
+        Cause { reason: reason_of(stage), message, stage, by: Some(class), is_plugin: false, exception }
+    }
+}
+
+impl Outcome {
+    pub(crate) fn new() -> Outcome {
+        let records = RecordBatch::new(TopicPartition::new("", 0));
+        Outcome { records, rejected: Vec::new(), dropped: 0, verdicts: Vec::new() }
+    }
+}
+
+impl Plan {
+    /// Starts an instance of each plugin.
+    pub(crate) fn start(&self) -> Result<Stages, Error> {
+        Ok(Stages {
+            before: Chain::new(&self.before)?,
+            road: self.road.clone().map(Road::new),
+            after: Chain::new(&self.after)?,
+            converted: Converted::new(),
+            spare: Transformed::new(),
+        })
+    }
+
+    pub(crate) fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {
+        self.before.iter().chain(&self.after)
+    }
+}
+
+impl Stages {
+    /// Whether the records of `batch` may go to their rows as Kafka has them.
+    pub(crate) fn is_straight(&self, batch: &RecordBatch) -> bool {
+        self.before.is_empty() && self.after.is_empty() && self.road.as_ref().is_none_or(|road| road.straight(batch))
+    }
+
+    /// Takes `batch` through all stages. After an error nothing of the batch counts.
+    pub(crate) fn process(&mut self, batch: &RecordBatch, out: &mut Outcome) -> Result<(), Error> {
+        out.rejected.clear();
+        out.verdicts.clear();
+        out.dropped = 0;
+        let mut untouched = true;
+        if !self.before.is_empty() {
+            self.before.process(batch, &mut self.spare)?;
+            take(&mut self.spare, batch, None, out);
+            untouched = false;
+        }
+        if let Some(road) = &mut self.road {
+            let current = if untouched { batch } else { &out.records };
+            road.process(current, &mut self.converted);
+            out.dropped += self.converted.dropped;
+            let rejected = self.converted.rejected.drain(..);
+            let failed = rejected.map(|rejected| (current.offsets()[rejected.index], Cause::of_road(rejected))).collect();
+            std::mem::swap(&mut out.records, &mut self.converted.records);
+            reject(failed, batch, out);
+            untouched = false;
+        }
+        if !self.after.is_empty() {
+            let current = if untouched { batch } else { &out.records };
+            self.after.process(current, &mut self.spare)?;
+            let earlier = current.offsets().to_vec();
+            take(&mut self.spare, batch, Some(&earlier), out);
+        }
+        Ok(())
+    }
+
+    /// Takes a record by a connector's full road, whose value makes no row as it is; the row's writer is stricter than a converter.
+    /// `None` where there is no such road.
+    pub(crate) fn convert_again(&mut self, record: Record<'_>) -> Option<Result<&RecordBatch, Cause>> {
+        self.road.as_mut()?.convert_again(record, &mut self.converted);
+        let rejected = self.converted.rejected.pop();
+        Some(rejected.map_or(Ok(&self.converted.records), |rejected| Err(Cause::of_road(rejected))))
+    }
+}
+
+/// Takes over what a chain made. `offsets` are those of the records that it was shown, where these are not `batch` itself.
+fn take(made: &mut Transformed, batch: &RecordBatch, offsets: Option<&[i64]>, out: &mut Outcome) {
+    std::mem::swap(&mut out.records, &mut made.records);
+    out.dropped += made.dropped;
+    out.verdicts.append(&mut made.verdicts);
+    let offsets = offsets.unwrap_or(batch.offsets());
+    let failed = made.rejected.drain(..).map(|rejected| {
+        let cause = Cause {
+            reason: rejected.reason,
+            message: rejected.message,
+            stage: Stage::Transformation,
+            by: Some(rejected.plugin),
+            is_plugin: true,
+            exception: DATA_EXCEPTION,
+        };
+        (offsets[rejected.index], cause)
+    });
+    reject(failed.collect(), batch, out);
+}
+
+/// Adds records that a stage did not take, and takes away what else came of them.
+fn reject(failed: Vec<(i64, Cause)>, batch: &RecordBatch, out: &mut Outcome) {
+    if failed.is_empty() {
+        return;
+    }
+    let mut lost_a_part = false;
+    for (offset, cause) in failed {
+        let index = batch.offsets().binary_search(&offset).expect("a stage adds no offsets");
+        // Another part of the same record may have failed before.
+        if out.rejected.iter().all(|rejected| rejected.index != index) {
+            out.rejected.push(Rejection { index, cause });
+        }
+        lost_a_part |= Offset::new(offset).is_some_and(|_| out.records.offsets().binary_search(&offset).is_ok());
+    }
+    out.rejected.sort_unstable_by_key(|rejected| rejected.index);
+    if lost_a_part {
+        let gone: Vec<i64> = out.rejected.iter().map(|rejected| batch.offsets()[rejected.index]).collect();
+        let mut rest = RecordBatch::new(batch.topic_partition().clone());
+        for record in out.records.iter().filter(|record| gone.binary_search(&record.offset().get()).is_err()) {
+            rest.push_derived(record, record.key(), record.value());
+        }
+        out.records = rest;
+    }
+}
+
+/// The word for headers, logs and metrics.
+fn reason_of(stage: Stage) -> &'static str {
+    match stage {
+        Stage::KeyConverter => "key_converter",
+        Stage::ValueConverter => "value_converter",
+        Stage::HeaderConverter => "header_converter",
+        Stage::Transformation => "transformation",
+        Stage::TaskPut => "row",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use snowgate_record::TimestampType;
+
+    use super::*;
+
+    fn batch(offsets: &[i64]) -> RecordBatch {
+        let mut batch = RecordBatch::new(TopicPartition::new("t", 0));
+        for offset in offsets {
+            batch.push(Offset::new(*offset).unwrap(), 0, TimestampType::CreateTime, None, Some(b"{}"));
+        }
+        batch
+    }
+
+    #[test]
+    fn a_record_that_lost_one_of_its_parts_leaves_none_behind() {
+        let input = batch(&[4, 5, 9]);
+        let mut out = Outcome { records: batch(&[4, 5, 5, 9]), ..Outcome::new() };
+        let cause = || Cause::of_row("plugin_rejected", "no");
+        reject(vec![(5, cause()), (5, cause())], &input, &mut out);
+        assert_eq!(out.records.offsets(), [4, 9]);
+        assert_eq!(out.rejected, [Rejection { index: 1, cause: cause() }]);
+        reject(vec![(4, cause())], &input, &mut out);
+        assert_eq!(out.records.offsets(), [9]);
+        assert_eq!(out.rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [0, 1]);
+    }
+}
