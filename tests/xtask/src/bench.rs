@@ -1,9 +1,13 @@
-//! `cargo xtask bench drain`: what a record costs on its way through the gateway, beside a plain consumer of the same topic.
+//! `cargo xtask bench drain`: what a record costs on its way through the gateway, beside a plain consumer of the same topic. The other
+//! benchmarks are in [`connect`] and [`connectors`].
 //!
 //! Apache Kafka holds the klines before anything is measured. Then, in turn, round by round: a plain librdkafka batch consumer, the
 //! gateway as passthrough, the gateway with both plugins; each with a group and a table of its own, the gateway over TLS. What counts is the
 //! CPU time of the measured process, all threads, user and system, start included: on a shared machine it means more than the wall
 //! clock. A leg whose rows are not exactly what was published is no result but an error.
+
+mod connect;
+mod connectors;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +36,10 @@ const PRELOAD_PATIENCE: Duration = Duration::from_secs(600);
 pub(crate) enum Command {
     /// Drains a preloaded topic: CPU per record, records a second, memory
     Drain(Args),
+    /// The same topic through Apache Kafka Connect into nothing, and through a connector here into the stand-in
+    Connect(connect::Args),
+    /// Many connectors in one process: start, answers, memory
+    Connectors(connectors::Args),
 }
 
 #[derive(clap::Args)]
@@ -89,7 +97,14 @@ struct Drained {
 }
 
 pub(crate) fn run(workspace: &Workspace, command: &Command) -> Outcome {
-    let Command::Drain(args) = command;
+    match command {
+        Command::Drain(args) => drain(workspace, args),
+        Command::Connect(args) => connect::run(workspace, args),
+        Command::Connectors(args) => connectors::run(workspace, args),
+    }
+}
+
+fn drain(workspace: &Workspace, args: &Args) -> Outcome {
     title(&format!("Draining {} klines: {} rounds, {}", thousands(args.records), args.rounds, machine()));
     if !args.passthrough_only {
         wasm_target::ensure(workspace)?;
@@ -99,7 +114,7 @@ pub(crate) fn run(workspace: &Workspace, command: &Command) -> Outcome {
     let lease = Lease::take()?;
     let bench = Bench { workspace, bootstrap: lease.bootstrap(), folder: workspace.scratch("bench") };
     crate::workspace::fresh_folder(&bench.folder)?;
-    let published = bench.preload(args.records)?;
+    let published = preload(workspace, &bench.bootstrap, args.records, &bench.folder)?;
 
     let kinds = [Kind::PlainConsumer, Kind::Passthrough, Kind::Plugins];
     let kinds: Vec<_> = kinds.into_iter().filter(|kind| !(args.passthrough_only && *kind == Kind::Plugins)).collect();
@@ -138,20 +153,6 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn preload(&self, records: u64) -> Outcome<Published> {
-        fresh_topics(self.workspace, &self.bootstrap, &[(TOPIC, PARTITIONS)], &self.folder.join("topics.log"))?;
-        let mut command = source(self.workspace, &self.bootstrap, TOPIC, PARTITIONS, records);
-        command.args(["--compression", "lz4"]);
-        let started = Instant::now();
-        let filled = Child::spawn(&mut command, &self.folder.join("source.log"))?.succeed(PRELOAD_PATIENCE)?;
-        let published = Published::parse(&filled)?;
-        done(
-            "preloaded",
-            format_args!("{} MB into {PARTITIONS} partitions ({})", published.bytes / 1_000_000, duration(started.elapsed())),
-        );
-        Ok(published)
-    }
-
     fn plain(&self, round: u32) -> Outcome<Leg> {
         let mut command = process::Command::new(self.workspace.binary("snowgate-sandbox"));
         let printed = output(command.args(["drain", "--json", "--bootstrap", &self.bootstrap, "--topic", TOPIC]))?;
@@ -232,6 +233,21 @@ impl Bench<'_> {
             peak_rss_bytes: peak,
         })
     }
+}
+
+/// Klines in a fresh topic, lz4.
+fn preload(workspace: &Workspace, bootstrap: &str, records: u64, folder: &Path) -> Outcome<Published> {
+    fresh_topics(workspace, bootstrap, &[(TOPIC, PARTITIONS)], &folder.join("topics.log"))?;
+    let mut command = source(workspace, bootstrap, TOPIC, PARTITIONS, records);
+    command.args(["--compression", "lz4"]);
+    let started = Instant::now();
+    let filled = Child::spawn(&mut command, &folder.join("source.log"))?.succeed(PRELOAD_PATIENCE)?;
+    let published = Published::parse(&filled)?;
+    done(
+        "preloaded",
+        format_args!("{} MB into {PARTITIONS} partitions ({})", published.bytes / 1_000_000, duration(started.elapsed())),
+    );
+    Ok(published)
 }
 
 impl Leg {

@@ -7,21 +7,25 @@
 //! A process is only signalled while its command line names our properties file, for a process number may have been given to another.
 
 mod files;
+mod jars;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
 use crate::Outcome;
-use crate::process::{is_installed, output, signal, succeed, until};
+use crate::process::{is_installed, output, running, signal, until};
 use crate::terminal::{Progress, done, duration, say};
 use crate::workspace::{cache, make_folder, write_file};
+
+pub(crate) use self::files::VERSION;
+pub(crate) use self::jars::Jars;
 
 /// How long nodes may take to come up or down on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -69,10 +73,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Action::Start => {
             let started = Instant::now();
             if cluster.start(if args.nodes == "3" { 3 } else { 1 })? {
-                done(
-                    "kafka",
-                    format_args!("{} is up at {} ({})", files::VERSION, cluster.bootstrap(), duration(started.elapsed())),
-                );
+                done("kafka", format_args!("{} is up at {} ({})", VERSION, cluster.bootstrap(), duration(started.elapsed())));
             } else {
                 done("kafka", format_args!("is already up at {}", cluster.bootstrap()));
             }
@@ -115,8 +116,8 @@ pub(crate) fn missing() -> Option<String> {
         Some(version) => return Some(format!("Apache Kafka needs Java 17 or newer, and `java` is {version} ({hint})")),
         None => return Some(format!("Apache Kafka needs Java 17 or newer, and `java -version` does not work ({hint})")),
     }
-    let fetched = jars().is_ok_and(|jars| jars.is_dir());
-    (!fetched && !is_installed("mvn")).then(|| format!("Apache Kafka's jars come by Maven, and there is no `mvn` ({hint})"))
+    (!Jars::are_there() && !is_installed("mvn"))
+        .then(|| format!("Apache Kafka's jars come by Maven, and there is no `mvn` ({hint})"))
 }
 
 /// The major version in what `java -version` prints.
@@ -126,40 +127,10 @@ fn java_version(text: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-fn home() -> Outcome<PathBuf> {
-    Ok(cache()?.join("kafka").join(files::VERSION))
-}
-
-fn jars() -> Outcome<PathBuf> {
-    Ok(home()?.join("lib"))
-}
-
-/// Fetches the jars, once.
-fn fetch() -> Outcome {
-    let home = home()?;
-    make_folder(&home)?;
-    write_file(&home.join("log4j2.properties"), files::LOGGING)?;
-    if jars()?.is_dir() {
-        return Ok(());
-    }
-    let started = Instant::now();
-    // Into a folder of its own first: a fetch that was cut off must not look like a whole one.
-    let half = home.join("fetching");
-    crate::workspace::fresh_folder(&half)?;
-    write_file(&half.join("pom.xml"), &files::pom())?;
-    let mut maven = Command::new("mvn");
-    maven.args(["--batch-mode", "--quiet", "package"]).current_dir(&half);
-    succeed("fetching Apache Kafka by Maven", &mut maven, &home.join("maven.log"))?;
-    fs::rename(half.join("lib"), jars()?).map_err(|error| format!("could not put the jars into place: {error}"))?;
-    fs::remove_dir_all(&half).map_err(|error| format!("could not remove `{}`: {error}", half.display()))?;
-    done("kafka", format_args!("{} fetched ({})", files::VERSION, duration(started.elapsed())));
-    Ok(())
-}
-
 fn java() -> Outcome<Command> {
+    let jars = Jars::kafka()?;
     let mut java = Command::new("java");
-    java.arg(format!("-Dlog4j2.configurationFile=file:{}", home()?.join("log4j2.properties").display()));
-    java.args(["-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-Djava.awt.headless=true", "-cp"]).arg(format!("{}/*", jars()?.display()));
+    java.arg(jars.logging()).args(["-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-Djava.awt.headless=true", "-cp", &jars.class_path()]);
     Ok(java)
 }
 
@@ -178,7 +149,7 @@ impl Lease {
         let lease = Lease::lock()?;
         lease.cluster.wipe()?;
         lease.cluster.start(1)?;
-        done("kafka", format_args!("Apache Kafka {} at {} ({})", files::VERSION, lease.bootstrap(), duration(started.elapsed())));
+        done("kafka", format_args!("Apache Kafka {} at {} ({})", VERSION, lease.bootstrap(), duration(started.elapsed())));
         Ok(lease)
     }
 
@@ -253,7 +224,7 @@ impl Cluster {
         if down.is_empty() {
             return Ok(false);
         }
-        fetch()?;
+        Jars::kafka()?;
         down.iter().try_for_each(|&node| self.is_free(node))?;
         if made == 0
             && let Err(problem) = self.format(nodes)
@@ -344,16 +315,7 @@ impl Cluster {
 
     /// The process of a node, if it runs.
     fn pid(&self, node: u16) -> Option<u32> {
-        let pid: u32 = fs::read_to_string(self.node_folder(node).join("pid")).ok()?.trim().parse().ok()?;
-        let properties = self.properties(node).display().to_string();
-        let named = match fs::read(format!("/proc/{pid}/cmdline")) {
-            Ok(line) => String::from_utf8_lossy(&line).contains(&properties),
-            // Where there is no /proc, `ps` knows; and a process that is gone is in neither.
-            Err(_) if Path::new("/proc/self").exists() => false,
-            Err(_) => output(Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]))
-                .is_ok_and(|line| line.contains(&properties)),
-        };
-        named.then_some(pid)
+        running(&self.node_folder(node).join("pid"), &self.properties(node).display().to_string())
     }
 
     /// Stops the nodes and says how many there were.

@@ -4,12 +4,13 @@
 //! machine, the error names it and how to get it. Whatever a command starts ends with it, on every way out.
 //!
 //! In reading order: [`workspace`] knows where things are, [`terminal`] prints, [`process`] runs programs; [`wasm_target`], [`plugins`]
-//! and [`build`] make what the others need; [`kafka`], [`sandbox`] and [`gateway`] start the world; [`judge`] compares what was published
+//! and [`build`] make what the others need; [`kafka`], [`sandbox`], [`gateway`] and [`connect`] start the world; [`python`] makes what clients run in; [`judge`] compares what was published
 //! with what arrived; the rest are commands.
 
 mod bench;
 mod build;
 mod conformance;
+mod connect;
 mod fmt;
 mod gateway;
 mod judge;
@@ -18,6 +19,7 @@ mod licences;
 mod lint;
 mod plugins;
 mod process;
+mod python;
 mod quickstart;
 mod sandbox;
 mod terminal;
@@ -58,10 +60,12 @@ enum Command {
     Lint,
     /// A local Apache Kafka, one node or three
     Kafka(kafka::Args),
+    /// A worker of Apache Kafka Connect, with a sink that does nothing
+    ConnectWorker(connect::worker::Args),
     /// Measures the gateway
     #[command(subcommand)]
     Bench(bench::Command),
-    /// Official clients against the stand-in
+    /// Clients that others wrote: Snowflake's against the stand-in; Connect's, a browser and a metrics parser against the gateway
     #[command(subcommand)]
     Conformance(conformance::Command),
     /// What CI runs and nothing else: fmt --check, lint, tests on both brokers, conformance, quickstart
@@ -88,6 +92,7 @@ fn run(command: Command) -> Outcome {
         Command::Fmt(args) => fmt::run(&workspace, &args),
         Command::Lint => lint::run(&workspace),
         Command::Kafka(args) => kafka::run(&args),
+        Command::ConnectWorker(args) => connect::worker::run(&args),
         Command::Bench(command) => bench::run(&workspace, &command),
         Command::Conformance(command) => conformance::run(&workspace, &command),
         Command::Ci => ci(&workspace),
@@ -99,7 +104,9 @@ fn ci(workspace: &Workspace) -> Outcome {
     lint::run(workspace)?;
     test::run(workspace, &test::Args::everything())?;
     test::run_end_to_end_on_apache(workspace)?;
-    conformance::run(workspace, &conformance::Command::Snowflake)?;
+    for others in conformance::everything() {
+        conformance::run(workspace, &others)?;
+    }
     quickstart::run(workspace, &quickstart::Args::default())
 }
 

@@ -143,10 +143,15 @@ impl Child {
 
     /// The most memory it has held so far, in bytes.
     pub(crate) fn peak_memory(&self) -> Outcome<u64> {
+        self.status_field("VmHWM").map(|kilobytes| kilobytes * 1024)
+    }
+
+    /// A number that the kernel keeps of it, such as `Threads`, or `VmRSS` in kilobytes.
+    pub(crate) fn status_field(&self, field: &str) -> Outcome<u64> {
         let status = self.proc("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-        kilobytes.map(|kilobytes| kilobytes * 1024).ok_or_else(|| format!("`/proc` does not know the memory of `{}`", self.name))
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
+        number.ok_or_else(|| format!("`/proc` does not know the {field} of `{}`", self.name))
     }
 
     fn proc(&self, file: &str) -> Outcome<String> {
@@ -178,6 +183,21 @@ pub(crate) fn signal(pid: u32, signal: libc::c_int) {
         // SAFETY: sends a signal; nothing is read or written.
         unsafe { libc::kill(pid, signal) };
     }
+}
+
+/// The process whose number a file holds, if it runs and its command line names that file of ours: the number may have been given to
+/// another.
+pub(crate) fn running(pid_file: &Path, named: &str) -> Option<u32> {
+    let pid: u32 = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
+    let ours = match fs::read(format!("/proc/{pid}/cmdline")) {
+        Ok(line) => String::from_utf8_lossy(&line).contains(named),
+        // Where there is no /proc, `ps` knows; and a process that is gone is in neither.
+        Err(_) if Path::new("/proc/self").exists() => false,
+        Err(_) => {
+            output(Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()])).is_ok_and(|line| line.contains(named))
+        }
+    };
+    ours.then_some(pid)
 }
 
 /// Waits until `look` finds something, or for too long.

@@ -1,23 +1,35 @@
 //! The files that a local Apache Kafka is made of: what Maven is to fetch, how nodes log, how one node is configured.
 
 /// Pinned: tests and figures are about this version.
-pub(super) const VERSION: &str = "4.3.1";
+pub(crate) const VERSION: &str = "4.3.1";
 
-/// Has Maven copy Kafka's jars and what they need into `lib/`. Compiles nothing.
-///
-/// Kafka logs through slf4j 1.7, whose binding is `log4j-slf4j-impl`. `kafka-tools` holds the command-line tools.
-pub(super) fn pom() -> String {
-    let dependency = |group: &str, artifact: &str, version: &str| {
+/// What a broker is made of. `kafka-tools` holds the command-line tools; Kafka logs through slf4j 1.7, whose binding is
+/// `log4j-slf4j-impl`.
+pub(super) const BROKER: &[(&str, &str, &str)] = &[
+    ("org.apache.kafka", "kafka_2.13", VERSION),
+    ("org.apache.kafka", "kafka-tools", VERSION),
+    ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"),
+    ("org.apache.logging.log4j", "log4j-core", "2.24.3"),
+];
+
+/// What a Connect worker is made of.
+pub(super) const CONNECT: &[(&str, &str, &str)] = &[
+    ("org.apache.kafka", "connect-runtime", VERSION),
+    ("org.apache.kafka", "connect-json", VERSION),
+    ("org.apache.kafka", "connect-transforms", VERSION),
+    ("org.apache.kafka", "connect-file", VERSION),
+    ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"),
+    ("org.apache.logging.log4j", "log4j-core", "2.24.3"),
+];
+
+/// Has Maven copy jars and what they need into `lib/`. Compiles nothing.
+pub(super) fn pom(dependencies: &[(&str, &str, &str)]) -> String {
+    let dependency = |&(group, artifact, version): &(&str, &str, &str)| {
         format!(
             "    <dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version></dependency>\n"
         )
     };
-    let dependencies = [
-        dependency("org.apache.kafka", "kafka_2.13", VERSION),
-        dependency("org.apache.kafka", "kafka-tools", VERSION),
-        dependency("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"),
-        dependency("org.apache.logging.log4j", "log4j-core", "2.24.3"),
-    ];
+    let dependencies: String = dependencies.iter().map(dependency).collect();
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -41,7 +53,7 @@ pub(super) fn pom() -> String {
   </plugin></plugins></build>
 </project>
 "#,
-        dependencies.concat()
+        dependencies
     )
 }
 
@@ -108,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_pom_pins_every_version() {
-        let pom = pom();
+        let pom = pom(BROKER);
         assert_eq!(pom.matches("<dependency>").count(), 4);
         assert_eq!(pom.matches("<version>4.3.1</version></dependency>").count(), 2);
     }
