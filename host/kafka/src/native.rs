@@ -17,7 +17,7 @@ use rdkafka::bindings as sys;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-use snowgate_record::{TimestampType, TopicPartition};
+use snowgate_record::{Offset, TimestampType, TopicPartition};
 
 use crate::context::Context;
 
@@ -256,6 +256,16 @@ pub(crate) struct ListEntry {
     pub(crate) error: Option<RDKafkaErrorCode>,
 }
 
+/// Written beside a group offset that counts as none.
+pub(crate) const FORGOTTEN: &str = r#"{"forgotten":true}"#;
+
+impl ListEntry {
+    /// The group offset, unless there is none or it was forgotten.
+    pub(crate) fn group_offset(&self) -> Option<Offset> {
+        Offset::new(self.offset).filter(|_| self.metadata.as_deref() != Some(FORGOTTEN))
+    }
+}
+
 /// What the brokers said to a commit.
 pub(crate) struct CommitAnswer {
     pub(crate) error: Option<RDKafkaErrorCode>,
@@ -299,55 +309,6 @@ pub(crate) fn commit(client: &Client, list: &TopicPartitionList, answers: &Queue
     match error_code(code as i32) {
         None => Ok(()),
         Some(code) => Err(code),
-    }
-}
-
-/// Forgets the group offsets in `list` of a group without members, and waits for the answer.
-pub(crate) fn delete_group_offsets<C: rdkafka::consumer::ConsumerContext>(
-    client: &BaseConsumer<C>,
-    group: &str,
-    list: &TopicPartitionList,
-    timeout: Duration,
-) -> Result<(), RDKafkaErrorCode> {
-    let Ok(group) = CString::new(group) else { return Err(RDKafkaErrorCode::InvalidGroupId) };
-    let native = client.client().native_ptr();
-    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: the client is alive throughout; the request, the queue and the event are made here, used here and destroyed here, the
-    // event before the queue it came from. librdkafka copies group and list into the request, and the request when it is sent.
-    unsafe {
-        let queue = sys::rd_kafka_queue_new(native);
-        let mut request = sys::rd_kafka_DeleteConsumerGroupOffsets_new(group.as_ptr(), list.ptr());
-        sys::rd_kafka_DeleteConsumerGroupOffsets(native, &mut request, 1, ptr::null(), queue);
-        sys::rd_kafka_DeleteConsumerGroupOffsets_destroy(request);
-        let event = sys::rd_kafka_queue_poll(queue, millis);
-        let result = if event.is_null() {
-            Err(RDKafkaErrorCode::OperationTimedOut)
-        } else {
-            let code = error_code(sys::rd_kafka_event_error(event) as i32);
-            let answer = sys::rd_kafka_event_DeleteConsumerGroupOffsets_result(event);
-            let refused = code.or_else(|| if answer.is_null() { None } else { first_group_error(answer) });
-            sys::rd_kafka_event_destroy(event);
-            refused.map_or(Ok(()), Err)
-        };
-        sys::rd_kafka_queue_destroy(queue);
-        result
-    }
-}
-
-/// # Safety
-/// `answer` belongs to a live event.
-unsafe fn first_group_error(answer: *const sys::rd_kafka_DeleteConsumerGroupOffsets_result_t) -> Option<RDKafkaErrorCode> {
-    let mut count = 0;
-    // SAFETY: the caller's promise; the groups belong to the event, and so do their errors and lists.
-    unsafe {
-        let groups = sys::rd_kafka_DeleteConsumerGroupOffsets_result_groups(answer, &mut count);
-        (0..count).find_map(|index| {
-            let group = *groups.add(index);
-            let error = sys::rd_kafka_group_result_error(group);
-            let of_group = if error.is_null() { None } else { error_code(sys::rd_kafka_error_code(error) as i32) };
-            let list = sys::rd_kafka_group_result_partitions(group);
-            of_group.or_else(|| if list.is_null() { None } else { copy_entries(list).into_iter().find_map(|entry| entry.error) })
-        })
     }
 }
 

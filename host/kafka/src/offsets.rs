@@ -1,6 +1,9 @@
 //! The group offsets of a group that has no members: read, moved and forgotten from outside.
 //!
-//! A group with members refuses all of it, and says so.
+//! A group with members refuses changes, and says so.
+//!
+//! To forget an offset is to write one that says so beside itself; our consumer takes it for none. Kafka has a request that deletes a
+//! group offset, but librdkafka (2.12.1) aborts the process where a broker does not know it.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +18,7 @@ use crate::config::KafkaSettings;
 use crate::consumer::GroupOffset;
 use crate::context::Observer;
 use crate::error::Error;
-use crate::native;
+use crate::native::{self, FORGOTTEN};
 
 /// Looks at the offsets of one group, and changes them.
 pub struct GroupOffsets {
@@ -52,8 +55,11 @@ impl GroupOffsets {
             list.add_partition(&partition.topic, partition.partition);
         }
         let answer = self.client.committed_offsets(list, self.patience()).map_err(|error| self.unknown(&error))?;
-        let entries = native::entries(&answer);
-        Ok(entries.into_iter().filter_map(|entry| Some((entry.topic_partition, Offset::new(entry.offset)?))).collect())
+        let entries = native::entries(&answer).into_iter();
+        Ok(entries
+            .filter_map(|entry| Some((entry.group_offset()?, entry)))
+            .map(|(offset, entry)| (entry.topic_partition, offset))
+            .collect())
     }
 
     /// Sets group offsets.
@@ -74,16 +80,16 @@ impl GroupOffsets {
         committed.map_err(|error| self.refused(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)))
     }
 
-    /// Forgets the group offsets of `partitions`.
+    /// Forgets the group offsets of `partitions`. Whoever does not know our mark finds the oldest record's offset there.
     pub fn forget(&self, partitions: &[TopicPartition]) -> Result<(), Error> {
-        if partitions.is_empty() {
-            return Ok(());
-        }
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        let mut forgotten = Vec::with_capacity(partitions.len());
         for partition in partitions {
-            list.add_partition(&partition.topic, partition.partition);
+            let low = self.client.fetch_watermarks(&partition.topic, partition.partition, self.patience());
+            let (low, _) = low.map_err(|error| self.unknown(&error))?;
+            let next = Offset::new(low).unwrap_or(Offset::ZERO);
+            forgotten.push(GroupOffset { topic_partition: partition.clone(), next, metadata: FORGOTTEN.to_string() });
         }
-        native::delete_group_offsets(&self.client, &self.settings.group, &list, self.patience()).map_err(|code| self.refused(code))
+        self.set(&forgotten)
     }
 
     fn patience(&self) -> Duration {

@@ -135,9 +135,10 @@ impl Rebalance {
         }
         let mut starts = BTreeMap::new();
         let mut assigned = Vec::with_capacity(partitions.len());
-        for ListEntry { topic_partition, offset, metadata, .. } in self.group_offsets(client, partitions)? {
+        for entry in self.group_offsets(client, partitions)? {
+            let group_offset = entry.group_offset();
+            let ListEntry { topic_partition, metadata, .. } = entry;
             let Some(queue) = queues.remove(&topic_partition) else { continue };
-            let group_offset = Offset::new(offset);
             let start = group_offset.map_or(self.default_start(), StartAt::Offset);
             starts.insert(topic_partition.clone(), start);
             assigned.push(Assigned { topic_partition, queue, group_offset, metadata: group_offset.and(metadata) });

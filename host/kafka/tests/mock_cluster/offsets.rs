@@ -5,7 +5,7 @@ use std::time::Duration;
 use snowgate_kafka::{Error, GroupOffsets, topics};
 use snowgate_record::TopicPartition;
 
-use crate::support::{Cluster, Member, PATIENCE, eventually, group_offset, offset};
+use crate::support::{Cluster, Member, PATIENCE, Reader, eventually, group_offset, offset};
 
 fn partition(number: i32) -> TopicPartition {
     TopicPartition::new("orders", number)
@@ -40,6 +40,21 @@ fn a_group_without_members_takes_its_offsets_from_outside() {
     let assigned = member.assigned();
     let first = assigned.iter().find(|assigned| assigned.topic_partition == partition(0)).unwrap();
     assert_eq!((first.group_offset, first.metadata.as_deref()), (Some(offset(4)), Some(r#"{"token":3}"#)));
+}
+
+#[test]
+fn a_forgotten_group_offset_is_none_to_its_reader_and_to_the_next_member() {
+    let cluster = Cluster::new(&[("orders", 1)]);
+    cluster.produce("orders", 0, &["a", "b"]);
+    let settings = cluster.settings(&[]);
+    let group = GroupOffsets::new(&settings, PATIENCE).unwrap();
+    group.set(&[group_offset(&partition(0), 1, "m")]).unwrap();
+    group.forget(&[partition(0)]).unwrap();
+    assert_eq!(group.read(&[partition(0)]), Ok(Vec::new()));
+    let member = Member::start(&settings, "orders");
+    let mut assigned = member.assigned();
+    assert_eq!((assigned[0].group_offset, assigned[0].metadata.as_deref()), (None, None));
+    assert_eq!(Reader::new(assigned.remove(0).queue).read(2), ["a", "b"]);
 }
 
 #[test]
