@@ -52,8 +52,9 @@ pub struct ConnectorSettings {
     /// Bytes of rows that make a body full, where the config says.
     pub body_bytes: Option<u64>,
     pub road: RoadSettings,
-    /// What happens when Snowflake has forgotten committed rows; the connector goes on, and so may its heir.
+    /// Plugins that see a record as Kafka has it.
     pub plugins_before: Vec<PluginStep>,
+    /// Plugins that see what converters and transforms made of it.
     pub plugins_after: Vec<PluginStep>,
 }
 

@@ -151,8 +151,7 @@ impl PipelineSettings {
                 let topic = routed.as_deref().unwrap_or(topic);
                 match (map.table(topic), rule) {
                     // An identifier that SQL would not take was refused when the configuration was checked.
-                    (Some(written), TableNames::Sanitized) => names::parse_identifier(&written).unwrap_or(written),
-                    (Some(written), TableNames::Exact) => names::parse_identifier(&written).unwrap_or(written),
+                    (Some(written), _) => names::parse_identifier(&written).unwrap_or(written),
                     (None, TableNames::Sanitized) => names::table_for_topic(topic),
                     (None, TableNames::Exact) => topic.to_owned(),
                 }

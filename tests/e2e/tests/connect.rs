@@ -109,7 +109,7 @@ fn reset_offsets_are_forgotten_in_kafka_and_in_snowflake() {
     let world = World::new(1);
     let sink_reset = world.unique("sink-reset");
     if !world.kafka.is_apache() {
-        // The embedded broker cannot delete group offsets.
+        // The embedded broker takes no group offset from outside a group that it knows.
         return;
     }
     world.produce_numbers(0, 0..10);
