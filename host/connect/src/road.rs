@@ -30,7 +30,7 @@ use crate::settings::Line;
 use crate::smt::Transform;
 
 /// Whose fault it is when data makes no row: what Connect names for a sink task.
-const SINK_TASK: &str = "org.apache.kafka.connect.sink.SinkTask";
+pub const SINK_TASK: &str = "org.apache.kafka.connect.sink.SinkTask";
 
 #[derive(Debug, Clone)]
 pub struct RoadSettings {

@@ -48,8 +48,8 @@ pub(crate) struct Place {
     /// Of the record that was read last.
     timestamp: AtomicI64,
     has_read: AtomicBool,
-    /// When something was settled last, in milliseconds since 1970.
-    progress_at: AtomicI64,
+    /// Since when somebody who looked has seen records wait with nothing settled in between, in milliseconds since 1970.
+    waiting_since: AtomicI64,
     blocked: Mutex<Option<Blocked>>,
 }
 
@@ -73,7 +73,7 @@ impl Board {
             settled_next: NONE.into(),
             timestamp: NONE.into(),
             has_read: AtomicBool::new(false),
-            progress_at: now().into(),
+            waiting_since: NONE.into(),
             blocked: Mutex::default(),
         });
         lock(&self.partitions).insert(partition.clone(), place.clone());
@@ -85,6 +85,7 @@ impl Board {
         let mut partitions = lock(&self.partitions);
         if partitions.get(partition).is_some_and(|current| Arc::ptr_eq(current, place)) {
             partitions.remove(partition);
+            lock(&self.troubles).remove(&place.channel);
         }
     }
 
@@ -191,7 +192,7 @@ impl Place {
         self.appended.store(number(appended), Ordering::Relaxed);
         let next = settled.map_or(NONE, |offset| offset.get() + 1);
         if self.settled_next.swap(next, Ordering::Relaxed) != next {
-            self.progress_at.store(now(), Ordering::Relaxed);
+            self.waiting_since.store(NONE, Ordering::Relaxed);
         }
     }
 
@@ -218,7 +219,25 @@ impl Place {
 
     pub(crate) fn unblock(&self) {
         *lock(&self.blocked) = None;
-        self.progress_at.store(now(), Ordering::Relaxed);
+        self.waiting_since.store(NONE, Ordering::Relaxed);
+    }
+
+    /// Records wait, and for long nothing was settled. A record that has just arrived after a silence is not that.
+    fn stalled(&self, waits: bool) -> Option<Blocked> {
+        if !waits {
+            self.waiting_since.store(NONE, Ordering::Relaxed);
+            return None;
+        }
+        let first_look = self.waiting_since.compare_exchange(NONE, now(), Ordering::Relaxed, Ordering::Relaxed);
+        let since_ms = first_look.err()?;
+        let waited = now() - since_ms;
+        (waited > STALL_MS).then(|| Blocked {
+            reason: "stalled".to_owned(),
+            message: format!("stalled: records wait, and nothing was settled for {} s", waited / 1_000),
+            hint: Some("see the log for what was tried".to_owned()),
+            since_ms,
+            needs_person: false,
+        })
     }
 
     fn view(&self, partition: &TopicPartition, log_end: Option<i64>) -> PartitionView {
@@ -231,18 +250,7 @@ impl Place {
             Some(_) => timestamp.map(|timestamp| (now() - timestamp).max(0) as f64 / 1e3),
             None => None,
         };
-        let mut blocked = lock(&self.blocked).clone();
-        let progress_at = self.progress_at.load(Ordering::Relaxed);
-        if blocked.is_none() && lag.is_some_and(|lag| lag > 0) && now() - progress_at > STALL_MS {
-            let waited = (now() - progress_at) / 1_000;
-            blocked = Some(Blocked {
-                reason: "stalled".to_owned(),
-                message: format!("stalled: records wait, and nothing was settled for {waited} s"),
-                hint: Some("see the log for what was tried".to_owned()),
-                since_ms: progress_at,
-                needs_person: false,
-            });
-        }
+        let blocked = lock(&self.blocked).clone().or_else(|| self.stalled(lag.is_some_and(|lag| lag > 0)));
         PartitionView {
             topic: partition.topic.to_string(),
             partition: partition.partition,
@@ -311,6 +319,41 @@ mod tests {
         assert!(view(7).blocked.is_none());
         board.leave(&partition, &place);
         assert!(board.partitions(|_| None).is_empty());
+    }
+
+    #[test]
+    fn records_that_wait_with_nothing_settled_are_a_stall_and_a_record_after_a_silence_is_not() {
+        let board = Board::default();
+        let partition = TopicPartition::new("t", 0);
+        let place = board.enter(&partition, 0, "T", "t_0");
+        place.set(offset(6), offset(6), offset(6));
+        let blocked = |high| board.partitions(|_| Some((0, high))).pop().unwrap().blocked.map(|blocked| blocked.reason);
+        assert_eq!((blocked(7), blocked(8), blocked(8)), (None, None, None));
+        // As if the first look at the record that waits had been a minute earlier.
+        place.waiting_since.fetch_sub(STALL_MS + 1, Ordering::Relaxed);
+        assert_eq!(blocked(8).as_deref(), Some("stalled"));
+        place.set(offset(7), offset(7), offset(7));
+        assert_eq!((blocked(9), blocked(8)), (None, None));
+    }
+
+    #[test]
+    fn a_request_that_fails_again_and_again_is_told_until_it_is_answered_or_its_partition_goes() {
+        let board = Board::default();
+        let partition = TopicPartition::new("t", 0);
+        let place = board.enter(&partition, 0, "T", "t_0");
+        let told = || board.partitions(|_| None).pop().is_some_and(|view| view.blocked.is_some());
+        let long_ago = || lock(&board.troubles).values_mut().for_each(|trouble| trouble.since_ms -= TROUBLE_MS + 1);
+        board.request("t_0", Some("503".to_owned()));
+        assert!(!told(), "one failure is tried again at once");
+        long_ago();
+        assert!(told());
+        board.request("t_0", None);
+        assert!(!told());
+        board.request("t_0", Some("503".to_owned()));
+        long_ago();
+        board.leave(&partition, &place);
+        board.enter(&partition, 1, "T", "t_0");
+        assert!(!told(), "the next owner begins anew");
     }
 
     #[test]

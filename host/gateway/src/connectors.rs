@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use snowgate_connect::engine::{Complaint, Engine, Failure, OffsetChange, Running};
 use snowgate_connect::settings::ConnectorSettings;
 use snowgate_connect::snapshot::Snapshot;
@@ -34,6 +35,8 @@ const CANNOT_CONNECT: &str = ": Cannot connect to Snowflake";
 #[derive(Debug, Clone)]
 pub(crate) struct Worker {
     pub(crate) brokers: Vec<String>,
+    /// librdkafka properties, for questions about the cluster itself.
+    pub(crate) client: Vec<(String, SecretString)>,
     /// Certificate authorities for Snowflake beside the system's.
     pub(crate) tls_ca: Option<PathBuf>,
     /// How long a connector may take to stop.
@@ -51,7 +54,7 @@ pub(crate) struct Connectors {
 impl Connectors {
     pub(crate) fn new(gateway: Arc<Gateway>, worker: Worker, levels: Levels) -> Connectors {
         let cluster_id = Arc::new(OnceLock::new());
-        if let Ok(kafka) = settings::cluster(&worker.brokers, &[]) {
+        if let Ok(kafka) = settings::cluster(&worker) {
             let found = cluster_id.clone();
             // Clients ask for it seldom and get null until then.
             gateway.runtime().spawn_blocking(move || {
@@ -146,12 +149,12 @@ impl Engine for Connectors {
         let client = match self.gateway.client(&pipeline) {
             Ok(client) => client,
             Err(error) => {
-                warn!(connector = %connector.name, error = report::explain(&error, None), "snowflake cannot be used");
+                warn!(connector = %connector.name, error = report::trace(&error, None), "snowflake cannot be used");
                 return cannot_connect();
             }
         };
         if let Some(error) = snowgate_snowflake::check::check_login(&client).await {
-            warn!(connector = %connector.name, error = report::explain(&error, None), "snowflake refuses the login");
+            warn!(connector = %connector.name, error = report::trace(&error, None), "snowflake refuses the login");
             return cannot_connect();
         }
         let (database, schema) = (&pipeline.snowflake.database, &pipeline.snowflake.schema);
@@ -160,7 +163,7 @@ impl Engine for Connectors {
             (sql::look_into_schema(database, schema), "snowflake.schema.name", " schema does not exist"),
         ] {
             if let Err(error) = client.execute(&sql).await {
-                warn!(connector = %connector.name, error = report::explain(&error, None), "snowflake refuses");
+                warn!(connector = %connector.name, error = report::trace(&error, None), "snowflake refuses");
                 return match error.outcome() {
                     Outcome::ObjectMissing | Outcome::Forbidden => vec![complain(key, message)],
                     _ => cannot_connect(),
@@ -189,5 +192,5 @@ impl Engine for Connectors {
 
 /// An error as a trace shows it.
 fn failure(error: &Error) -> Failure {
-    Failure(report::explain(error, error.hint().as_deref()).trim_start_matches("error: ").trim_end().to_owned())
+    Failure(report::trace(error, error.hint().as_deref()))
 }

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use snowgate_connect::guard::GuardError;
 use snowgate_connect::snapshot::{Memory, Snapshot};
 use snowgate_record::ErrorClass;
-use snowgate_snowflake::client::Client;
+use snowgate_snowflake::client::{Client, WeakClient};
 use snowgate_snowflake::error::Failure;
 use snowgate_snowflake::sql;
 use snowgate_transform::{Engine, Plugin, PluginSettings};
@@ -45,7 +46,7 @@ pub(crate) enum Error {
     #[error("table `{table}` of pipeline `{pipeline}` cannot be used")]
     Table { pipeline: Arc<str>, table: String, source: Box<snowgate_snowflake::Error> },
     #[error("Connect's REST interface cannot be served")]
-    Interface { source: snowgate_connect::guard::GuardError },
+    Interface { source: GuardError },
     #[error("the connectors kept in the state folder cannot be used")]
     State { source: snowgate_connect::store::StoreError },
     #[error("the runtime could not be started")]
@@ -68,7 +69,11 @@ impl Error {
             Error::Kafka { source, .. } => source.hint(),
             Error::Plugins { source, .. } => source.hint(),
             Error::Snowflake { source } | Error::Table { source, .. } => source.hint(),
-            Error::Interface { .. } => Some("set another address in `listen`, or free this one".to_owned()),
+            Error::Interface { source: GuardError::Listen { .. } } => {
+                Some("set another address in `listen`, or free this one".to_owned())
+            }
+            // It names the ways out itself.
+            Error::Interface { .. } => None,
             Error::State { .. } => Some("name a folder in `state` that this user may write".to_owned()),
             Error::Runtime { .. } => None,
         }
@@ -82,7 +87,8 @@ pub(crate) struct Gateway {
     /// Compiles and runs plugins; made with the first one, so that without plugins no wasm is on the road at all.
     engine: Mutex<Option<Engine>>,
     groups: Mutex<BTreeMap<Arc<str>, Arc<Group>>>,
-    clients: Mutex<Vec<Client>>,
+    /// Of the logins in use, for pipelines to share; whoever uses one keeps it.
+    clients: Mutex<Vec<WeakClient>>,
 }
 
 /// Runs until it is told to stop.
@@ -200,11 +206,14 @@ impl Gateway {
     /// A client for the pipeline's account; pipelines with the same login share one.
     pub(crate) fn client(&self, pipeline: &PipelineSettings) -> Result<Client, Error> {
         let mut clients = lock(&self.clients);
-        if let Some(client) = clients.iter().find(|client| client.settings().is_same_login(&pipeline.snowflake)) {
-            return Ok(client.clone());
+        let found =
+            clients.iter().filter_map(WeakClient::upgrade).find(|client| client.settings().is_same_login(&pipeline.snowflake));
+        if let Some(client) = found {
+            return Ok(client);
         }
         let client = Client::new(pipeline.snowflake.clone()).map_err(|source| Error::Snowflake { source: source.into() })?;
-        clients.push(client.clone());
+        clients.retain(|client| client.upgrade().is_some());
+        clients.push(client.downgrade());
         Ok(client)
     }
 
@@ -224,8 +233,6 @@ impl Gateway {
         let Some(group) = lock(&self.groups).remove(name) else { return };
         let stopped = tokio::task::spawn_blocking(move || group.stop(grace));
         stopped.await.expect("stopping a pipeline does not panic");
-        let used: Vec<_> = self.groups().iter().map(|group| group.settings().snowflake.clone()).collect();
-        lock(&self.clients).retain(|client| used.iter().any(|login| client.settings().is_same_login(login)));
     }
 
     pub(crate) fn group(&self, name: &str) -> Option<Arc<Group>> {

@@ -147,7 +147,16 @@ pub(crate) struct Group {
     workers: Mutex<Vec<Worker>>,
     stopping: Arc<Stopping>,
     /// What else runs for it, to be ended with it.
-    tasks: Vec<tokio::task::AbortHandle>,
+    tasks: Vec<Background>,
+}
+
+/// A task that ends when nobody has this any more.
+struct Background(tokio::task::JoinHandle<()>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What the pipelines of the process share.
@@ -176,7 +185,7 @@ impl Group {
         on_failure: OnFailure,
     ) -> Result<Group, Error> {
         let commits = Commits::default();
-        let follower = process.runtime.spawn(commits.clone().follow(client.clone()));
+        let mut tasks = vec![Background(process.runtime.spawn(commits.clone().follow(client.clone())))];
         let (progress, board) = (Arc::new(Progress::default()), Arc::new(Board::default()));
         let context = Arc::new(Context {
             clock: process.clock,
@@ -191,7 +200,7 @@ impl Group {
             dead_letters: OnceLock::new(),
             consumer: Mutex::new(None),
         });
-        let mut tasks = vec![follower.abort_handle()];
+        // What has begun ends with these when something after it fails.
         let mut workers = Vec::new();
         for index in 0..settings.workers {
             let worker = Worker::start(&settings.name, index, context.clone(), &plan)
@@ -218,17 +227,13 @@ impl Group {
         let consumer = Consumer::start(&settings.kafka, &topics, Arc::new(member)).map_err(kafka)?;
         *context.lock_consumer() = Some(consumer);
         if let Some(pattern) = matching {
-            tasks.push(process.runtime.spawn(follow_topics(context.clone(), pattern)).abort_handle());
+            tasks.push(Background(process.runtime.spawn(follow_topics(context.clone(), pattern))));
         }
         Ok(Group { settings, plan, context, workers: Mutex::new(workers), stopping, tasks })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.settings.name
-    }
-
-    pub(crate) fn settings(&self) -> &PipelineSettings {
-        &self.settings
     }
 
     pub(crate) fn progress(&self) -> &Progress {
@@ -247,11 +252,8 @@ impl Group {
         {
             warn!(pipeline = self.name(), error = %error, "leaving the group failed");
         }
-        let workers = std::mem::take(&mut *self.workers.lock().expect("no one panics while holding the workers"));
-        for worker in workers {
-            worker.stop();
-        }
-        self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+        drop(std::mem::take(&mut *self.workers.lock().expect("no one panics while holding the workers")));
+        self.tasks.iter().for_each(|task| task.0.abort());
         info!(pipeline = self.name(), progress = %self.context.progress, "pipeline stopped");
     }
 

@@ -3,6 +3,8 @@
 //! A pipeline of the configuration file writes headers that begin with `snowgate.`; a connector writes Connect's own,
 //! `__connect.errors.…`, where its configuration asks for them.
 
+use snowgate_connect::plugins::WASM_PLUGIN;
+use snowgate_connect::road::SINK_TASK;
 use snowgate_record::Record;
 
 use crate::settings::Letters;
@@ -30,7 +32,11 @@ impl Headers {
             }
             Letters::Connect { context_headers: false, .. } => {}
             Letters::Connect { connector, .. } => {
-                let class = cause.by.as_deref().filter(|_| !cause.is_plugin).unwrap_or("io.snowgate");
+                let class = match &cause.by {
+                    Some(_) if cause.is_plugin => WASM_PLUGIN,
+                    Some(class) => class,
+                    None => SINK_TASK,
+                };
                 headers.push(("__connect.errors.topic", record.topic().to_owned()));
                 headers.push(("__connect.errors.partition", record.partition().to_string()));
                 headers.push(("__connect.errors.offset", record.offset().to_string()));
@@ -117,5 +123,10 @@ mod tests {
             ]
         );
         assert!(headers(&connect(false), &cause).is_empty());
+        let class = |cause: &Cause| headers(&connect(true), cause)[6].clone();
+        let row = Cause::of_row("oversize", "too long");
+        assert_eq!(class(&row), "__connect.errors.class.name=org.apache.kafka.connect.sink.SinkTask");
+        let plugin = Cause { by: Some(Arc::from("filter")), is_plugin: true, ..row };
+        assert_eq!(class(&plugin), "__connect.errors.class.name=snowgate.plugin");
     }
 }

@@ -181,9 +181,8 @@ impl Pipeline {
             self.rows.set_push_time(board::now());
         }
         work.staged = !tools.stages.is_straight(&work.batch);
-        let form = if work.staged && self.context.settings.road.is_some() { Form::Json } else { Form::Text };
-        self.rows.set_forms(form, form);
         if !work.staged {
+            self.rows.set_form(Form::Text);
             return Some(work);
         }
         if let Err(error) = tools.stages.process(&work.batch, &mut work.outcome) {
@@ -193,6 +192,7 @@ impl Pipeline {
             self.on(Event::ReadFailed(BlockReason::Unreadable), tools);
             return None;
         }
+        self.rows.set_form(if work.outcome.converted { Form::Json } else { Form::Text });
         self.context.progress.judged(&work.outcome.verdicts);
         self.context.progress.dropped(work.outcome.dropped);
         Some(work)

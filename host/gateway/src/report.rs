@@ -56,6 +56,11 @@ pub(crate) fn explain(error: &dyn Error, hint: Option<&str>) -> String {
     text
 }
 
+/// As [`explain`], for where an error is shown as one: a trace, a message of the REST interface.
+pub(crate) fn trace(error: &dyn Error, hint: Option<&str>) -> String {
+    explain(error, hint).trim_start_matches("error: ").trim_end().to_owned()
+}
+
 /// The text of each cause, from the nearest to the first.
 pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
     let mut texts = Vec::new();

@@ -35,6 +35,8 @@ pub(crate) struct Outcome {
     /// In order of their index.
     pub(crate) rejected: Vec<Rejection>,
     pub(crate) dropped: u64,
+    /// Whether the road was taken, so that keys and headers are JSON by now.
+    pub(crate) converted: bool,
     /// Plugin by plugin.
     pub(crate) verdicts: Vec<PluginCounts>,
 }
@@ -78,7 +80,7 @@ impl Cause {
 impl Outcome {
     pub(crate) fn new() -> Outcome {
         let records = RecordBatch::new(TopicPartition::new("", 0));
-        Outcome { records, rejected: Vec::new(), dropped: 0, verdicts: Vec::new() }
+        Outcome { records, rejected: Vec::new(), dropped: 0, converted: false, verdicts: Vec::new() }
     }
 }
 
@@ -110,6 +112,7 @@ impl Stages {
         out.rejected.clear();
         out.verdicts.clear();
         out.dropped = 0;
+        out.converted = false;
         let mut untouched = true;
         if !self.before.is_empty() {
             self.before.process(batch, &mut self.spare)?;
@@ -118,13 +121,16 @@ impl Stages {
         }
         if let Some(road) = &mut self.road {
             let current = if untouched { batch } else { &out.records };
-            road.process(current, &mut self.converted);
-            out.dropped += self.converted.dropped;
-            let rejected = self.converted.rejected.drain(..);
-            let failed = rejected.map(|rejected| (current.offsets()[rejected.index], Cause::of_road(rejected))).collect();
-            std::mem::swap(&mut out.records, &mut self.converted.records);
-            reject(failed, batch, out);
-            untouched = false;
+            if !road.straight(current) {
+                road.process(current, &mut self.converted);
+                out.dropped += self.converted.dropped;
+                let rejected = self.converted.rejected.drain(..);
+                let failed = rejected.map(|rejected| (current.offsets()[rejected.index], Cause::of_road(rejected))).collect();
+                std::mem::swap(&mut out.records, &mut self.converted.records);
+                reject(failed, batch, out);
+                out.converted = true;
+                untouched = false;
+            }
         }
         if !self.after.is_empty() {
             let current = if untouched { batch } else { &out.records };
@@ -136,9 +142,20 @@ impl Stages {
     }
 
     /// Takes a record by a connector's full road, whose value makes no row as it is; the row's writer is stricter than a converter.
-    /// `None` where there is no such road.
-    pub(crate) fn convert_again(&mut self, record: Record<'_>) -> Option<Result<&RecordBatch, Cause>> {
-        self.road.as_mut()?.convert_again(record, &mut self.converted);
+    ///
+    /// The road begins at what it was shown: `record` itself where it was not taken (`converted` is false), else `original`, as Kafka
+    /// has it. `None` where there is no road, or where plugins stand in between.
+    pub(crate) fn convert_again(
+        &mut self,
+        record: Record<'_>,
+        original: Record<'_>,
+        converted: bool,
+    ) -> Option<Result<&RecordBatch, Cause>> {
+        if !self.after.is_empty() || (converted && !self.before.is_empty()) {
+            return None;
+        }
+        let shown = if converted { original } else { record };
+        self.road.as_mut()?.convert_again(shown, &mut self.converted);
         let rejected = self.converted.rejected.pop();
         Some(rejected.map_or(Ok(&self.converted.records), |rejected| Err(Cause::of_road(rejected))))
     }

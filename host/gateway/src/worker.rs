@@ -123,10 +123,10 @@ impl ReplyTo {
     }
 }
 
-/// A running worker.
+/// A running worker. Dropping it ends the thread and waits for it; partitions that are still there are let go as they are.
 pub(crate) struct Worker {
     pub(crate) mailbox: Mailbox,
-    thread: JoinHandle<()>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
@@ -142,13 +142,14 @@ impl Worker {
             .expect("the system has room for another thread");
         mailbox.thread.set(thread.thread().clone()).expect("the thread is known once");
         mailbox.wake();
-        Ok(Worker { mailbox, thread })
+        Ok(Worker { mailbox, thread: Some(thread) })
     }
+}
 
-    /// Ends the worker and waits for it. Partitions that are still there are let go as they are.
-    pub(crate) fn stop(self) {
+impl Drop for Worker {
+    fn drop(&mut self) {
         self.mailbox.send(Message::Stop);
-        if self.thread.join().is_err() {
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             error!("a worker panicked");
         }
     }

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -39,7 +39,24 @@ pub struct Client {
     account: Arc<AccountHost>,
 }
 
+/// A client that others keep alive.
+#[derive(Debug, Clone)]
+pub struct WeakClient {
+    account: Weak<AccountHost>,
+}
+
+impl WeakClient {
+    /// The client, while somebody still has it.
+    pub fn upgrade(&self) -> Option<Client> {
+        Some(Client { account: self.account.upgrade()? })
+    }
+}
+
 impl Client {
+    pub fn downgrade(&self) -> WeakClient {
+        WeakClient { account: Arc::downgrade(&self.account) }
+    }
+
     /// Sends nothing yet.
     pub fn new(settings: Arc<SnowflakeSettings>) -> Result<Client, Error> {
         Client::with_timeouts(settings, Timeouts::default())

@@ -78,21 +78,15 @@ impl Default for MetadataSettings {
 pub struct RowSettings {
     pub mode: RowMode,
     pub metadata: MetadataSettings,
-    pub keys: Form,
-    pub headers: Form,
+    /// How keys and headers are written.
+    pub form: Form,
     /// A longer row is refused. At most [`MAX_ROW_BYTES`] makes sense.
     pub max_row_bytes: usize,
 }
 
 impl RowSettings {
     pub fn new(mode: RowMode) -> RowSettings {
-        RowSettings {
-            mode,
-            metadata: MetadataSettings::default(),
-            keys: Form::Text,
-            headers: Form::Text,
-            max_row_bytes: MAX_ROW_BYTES,
-        }
+        RowSettings { mode, metadata: MetadataSettings::default(), form: Form::Text, max_row_bytes: MAX_ROW_BYTES }
     }
 }
 
@@ -171,9 +165,9 @@ impl RowWriter {
         self.topic = Some(topic);
     }
 
-    /// How keys and headers are written from now on; what held before.
-    pub fn set_forms(&mut self, keys: Form, headers: Form) -> (Form, Form) {
-        (std::mem::replace(&mut self.settings.keys, keys), std::mem::replace(&mut self.settings.headers, headers))
+    /// How keys and headers are written from now on.
+    pub fn set_form(&mut self, form: Form) {
+        self.settings.form = form;
     }
 
     /// The time that rows are written from now on, in milliseconds since 1970.
@@ -291,11 +285,11 @@ impl RowWriter {
             && let Some(key) = record.key()
         {
             out.extend_from_slice(br#""key":"#);
-            piece(self.settings.keys, key, &mut self.pieces, out);
+            piece(self.settings.form, key, &mut self.pieces, out);
             out.push(b',');
         }
         if settings.headers && record.has_headers() {
-            headers(record, self.settings.headers, &mut self.pieces, out);
+            headers(record, self.settings.form, &mut self.pieces, out);
             out.push(b',');
         }
         // Every part ends in a comma; the last one gives way to the brace. With no part at all the brace stays as it was opened.

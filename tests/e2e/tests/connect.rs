@@ -70,10 +70,6 @@ fn a_paused_connector_loads_nothing_until_it_is_resumed() {
 fn altered_offsets_move_the_channels_too_and_records_are_read_again_or_passed_over() {
     let world = World::new(2);
     let sink = world.unique("sink");
-    if !world.kafka.is_apache() {
-        // The embedded broker takes no group offset from outside a group that it knows.
-        return;
-    }
     world.produce_numbers(0, 0..10);
     world.produce_numbers(1, 0..10);
     let worker = Worker::start(&world, "");
@@ -86,6 +82,15 @@ fn altered_offsets_move_the_channels_too_and_records_are_read_again_or_passed_ov
     assert_eq!(worker.send("PUT", &format!("/connectors/{sink}/stop"), None).0, 204);
     eventually("the connector to be stopped", || (worker.status(&sink)["connector"]["state"] == "STOPPED").then_some(()));
     let (status, answer) = worker.send("PATCH", &format!("/connectors/{sink}/offsets"), Some(&change));
+    if !world.kafka.is_apache() {
+        // The embedded broker takes no group offset from outside a group that it knows: then nothing was changed.
+        assert_eq!(status, 500, "{answer}");
+        world.produce_numbers(1, 10..20);
+        assert_eq!(worker.send("PUT", &format!("/connectors/{sink}/resume"), None).0, 202);
+        world.assert_exactly_once();
+        worker.stop_cleanly();
+        return;
+    }
     assert_eq!((status, &answer["message"]), (200, &json!("The offsets for this connector have been altered successfully")));
     let offsets = worker.get(&format!("/connectors/{sink}/offsets")).1;
     let of = |partition: i64| {
@@ -217,6 +222,26 @@ fn transforms_change_the_rows_and_the_table_as_in_connect() {
         (&metadata["topic"], &metadata["key"], &metadata["headers"]),
         (&json!("routed_klines"), &json!("BTCUSDT"), &json!({"source": 7}))
     );
+    worker.stop_cleanly();
+}
+
+#[test]
+fn a_value_that_only_its_converter_reads_keeps_its_key_and_headers() {
+    let world = World::new(1);
+    let sink = world.unique("sink");
+    // Jackson takes numbers with leading zeros and stops after the first document; the row's writer takes neither.
+    world.kafka.produce_with(&world.topic, 0, "BTCUSDT", r#"{"a": 007} and more"#, ("source", "7"));
+    world.kafka.produce_with(&world.topic, 0, "BTCUSDT", r#"{"a": 7}"#, ("source", "7"));
+    let worker = Worker::start(&world, "");
+    worker.create(&seed(&world, &sink, &[]));
+    world.wait_for_rows(2);
+    for row in world.sandbox.rows(&world.table()) {
+        let metadata = &row["RECORD_METADATA"];
+        assert_eq!(
+            (&row["RECORD_CONTENT"], &metadata["key"], &metadata["headers"]),
+            (&json!({"a": 7}), &json!("BTCUSDT"), &json!({"source": 7}))
+        );
+    }
     worker.stop_cleanly();
 }
 

@@ -19,7 +19,7 @@ use crate::telemetry::Levels;
 /// A worker that serves.
 pub(crate) struct Interface {
     herder: Arc<Herder<Connectors>>,
-    bound: Option<Bound>,
+    bound: Bound,
 }
 
 /// Ends the serving when it is dropped.
@@ -41,19 +41,23 @@ impl Interface {
         for note in &settings.notes {
             warn!("{note}");
         }
-        let worker = Worker { brokers: settings.bootstrap_servers.clone(), tls_ca: settings.snowflake_tls_ca.clone(), grace };
+        let worker = Worker {
+            brokers: settings.bootstrap_servers.clone(),
+            client: settings.client.clone(),
+            tls_ca: settings.snowflake_tls_ca.clone(),
+            grace,
+        };
         let connectors = Arc::new(Connectors::new(gateway.clone(), worker, levels));
         let herder = Herder::open(connectors, settings.clone()).map_err(|source| Error::State { source })?;
-        Ok(Interface { herder: Arc::new(herder), bound: Some(bound) })
+        Ok(Interface { herder: Arc::new(herder), bound })
     }
 
     /// Serves, and starts the connectors meanwhile.
-    pub(crate) fn serve(mut self) -> Serving {
-        let bound = self.bound.take().expect("an interface serves once");
+    pub(crate) fn serve(self) -> Serving {
+        let Interface { herder, bound } = self;
         for address in bound.addresses() {
-            info!(%address, connectors = self.herder.names().len(), "connect rest interface");
+            info!(%address, connectors = herder.names().len(), "connect rest interface");
         }
-        let herder = self.herder.clone();
         let seen = herder.clone();
         let router = rest::router(herder.clone()).merge(watch::router_over(move || snapshot(&seen))).merge(openapi::openapi());
         let (end, ended) = oneshot::channel::<()>();

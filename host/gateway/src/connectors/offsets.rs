@@ -3,6 +3,9 @@
 //! A channel's offset token wins at its next opening, so moving the group offset alone would do nothing. Both are moved: the channel
 //! is dropped and, where it shall go on, opened anew with the token of the record before. What is written beside the group offset
 //! says so too, or the next start would take it for a channel that forgot.
+//!
+//! The group goes first, without a word about tokens: a group that has members refuses, and then nothing was changed. What fails after
+//! that is said with what to do; until then the tokens that channels still have win, and no record is lost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +15,6 @@ use snowgate_kafka::{Error as KafkaError, GroupOffset, GroupOffsets};
 use snowgate_record::{Offset, TopicPartition};
 use snowgate_snowflake::client::Client;
 use snowgate_snowflake::error::Failure as Outcome;
-use snowgate_snowflake::wire::ChannelName;
 
 use crate::group::Route;
 use crate::memo::Memo;
@@ -42,22 +44,33 @@ pub(super) async fn alter(pipeline: PipelineSettings, client: &Client, changes: 
         let (pipeline, wanted) = (pipeline.clone(), wanted.clone());
         blocking(move || check(&pipeline, wanted.keys())).await?;
     }
-    let (mut moved, mut forgotten) = (Vec::new(), Vec::new());
-    for (at, offset) in wanted {
-        let route = Route::new(&pipeline, &at.topic);
-        let channel = route.channel(&at);
-        let token = move_channel(client, &channel, offset).await?;
-        match offset {
-            None => forgotten.push(at),
-            Some(next) => {
-                let metadata =
-                    Memo { committed_offset: token, row_errors: Some(0), channel: &channel.channel, table: &route.table }.to_text();
-                moved.push(GroupOffset { topic_partition: at, next, metadata });
-            }
-        }
+    let forgotten: Vec<_> = wanted.iter().filter(|(_, offset)| offset.is_none()).map(|(at, _)| at.clone()).collect();
+    let places: Vec<_> = wanted.iter().filter_map(|(at, offset)| Some((at.clone(), (*offset)?))).collect();
+    let moved = places.iter().map(|(at, next)| written(&pipeline, at, *next, None)).collect();
+    change_group(&pipeline, moved, forgotten.clone()).await?;
+    for at in &forgotten {
+        move_channel(&pipeline, client, at, None).await?;
     }
+    let mut moved = Vec::new();
+    for (at, next) in &places {
+        let token = move_channel(&pipeline, client, at, Some(*next)).await?;
+        moved.push(written(&pipeline, at, *next, token));
+    }
+    change_group(&pipeline, moved, Vec::new()).await
+}
+
+/// A group offset with what stands beside it.
+fn written(pipeline: &PipelineSettings, at: &TopicPartition, next: Offset, token: Option<Offset>) -> GroupOffset {
+    let route = Route::new(pipeline, &at.topic);
+    let channel = route.channel(at).channel;
+    let metadata = Memo { committed_offset: token, row_errors: Some(0), channel: &channel, table: &route.table }.to_text();
+    GroupOffset { topic_partition: at.clone(), next, metadata }
+}
+
+async fn change_group(pipeline: &PipelineSettings, moved: Vec<GroupOffset>, forgotten: Vec<TopicPartition>) -> Result<(), Failure> {
+    let settings = pipeline.kafka.clone();
     blocking(move || {
-        let group = GroupOffsets::new(&pipeline.kafka, PATIENCE).map_err(kafka)?;
+        let group = GroupOffsets::new(&settings, PATIENCE).map_err(kafka)?;
         group.set(&moved).map_err(kafka)?;
         group.forget(&forgotten).map_err(kafka)
     })
@@ -66,35 +79,42 @@ pub(super) async fn alter(pipeline: PipelineSettings, client: &Client, changes: 
 
 /// Forgets all offsets of the connector's topics.
 pub(super) async fn reset(pipeline: PipelineSettings, client: &Client) -> Result<(), Failure> {
-    let partitions = {
-        let pipeline = pipeline.clone();
-        blocking(move || all_partitions(&pipeline).map_err(kafka)).await?
-    };
-    for at in &partitions {
-        move_channel(client, &Route::new(&pipeline, &at.topic).channel(at), None).await?;
-    }
-    blocking(move || {
-        let group = GroupOffsets::new(&pipeline.kafka, PATIENCE).map_err(kafka)?;
-        let known: Vec<_> = group.read(&partitions).map_err(kafka)?.into_iter().map(|(at, _)| at).collect();
-        group.forget(&known).map_err(kafka)
+    let of = pipeline.clone();
+    let (partitions, known) = blocking(move || {
+        let partitions = all_partitions(&of).map_err(kafka)?;
+        let group = GroupOffsets::new(&of.kafka, PATIENCE).map_err(kafka)?;
+        let known = group.read(&partitions).map_err(kafka)?.into_iter().map(|(at, _)| at).collect();
+        Ok((partitions, known))
     })
-    .await
+    .await?;
+    change_group(&pipeline, Vec::new(), known).await?;
+    for at in &partitions {
+        move_channel(&pipeline, client, at, None).await?;
+    }
+    Ok(())
 }
 
 /// Gives the channel the offset token before `next`, or none; the token that it has now.
 ///
 /// Where there is no table there is no channel, and nothing that would win over the group offset.
-async fn move_channel(client: &Client, channel: &ChannelName, next: Option<Offset>) -> Result<Option<Offset>, Failure> {
+async fn move_channel(
+    pipeline: &PipelineSettings,
+    client: &Client,
+    at: &TopicPartition,
+    next: Option<Offset>,
+) -> Result<Option<Offset>, Failure> {
+    let channel = Route::new(pipeline, &at.topic).channel(at);
     let failed = |error: snowgate_snowflake::Error| {
-        Failure(report::explain(&error, error.hint().as_deref()).trim_start_matches("error: ").trim_end().to_owned())
+        let why = report::trace(&error, error.hint().as_deref());
+        Failure(format!("the group's offsets were changed, channel {channel} was not: ask once more\n  because: {why}"))
     };
-    match client.drop_channel(channel).await {
+    match client.drop_channel(&channel).await {
         Ok(_) => {}
         Err(error) if matches!(error.outcome(), Outcome::ObjectMissing | Outcome::ChannelInvalid { .. }) => {}
         Err(error) => return Err(failed(error)),
     }
     let Some(token) = next.and_then(Offset::previous) else { return Ok(None) };
-    match client.open_channel_at(channel, token).await {
+    match client.open_channel_at(&channel, token).await {
         Ok(()) => Ok(Some(token)),
         Err(error) if error.outcome() == Outcome::ObjectMissing => Ok(None),
         Err(error) => Err(failed(error)),
@@ -145,7 +165,7 @@ fn check<'a>(pipeline: &PipelineSettings, partitions: impl Iterator<Item = &'a T
 }
 
 fn kafka(error: KafkaError) -> Failure {
-    Failure(report::explain(&error, error.hint().as_deref()).trim_start_matches("error: ").trim_end().to_owned())
+    Failure(report::trace(&error, error.hint().as_deref()))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {

@@ -75,8 +75,8 @@ pub(super) fn pipeline(connector: &ConnectorSettings, worker: &Worker) -> Result
 }
 
 /// The cluster alone, for questions about it.
-pub(super) fn cluster(brokers: &[String], properties: &[(String, SecretString)]) -> Result<KafkaSettings, Failure> {
-    kafka(brokers, properties, None, Start::Earliest)
+pub(super) fn cluster(worker: &Worker) -> Result<KafkaSettings, Failure> {
+    kafka(&worker.brokers, &worker.client, None, Start::Earliest)
 }
 
 fn kafka(
@@ -190,7 +190,8 @@ mod tests {
             needed.iter().chain(more).map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned()))).collect();
         let settings = from_properties(ConfigMap::new()).unwrap();
         let connector = snowgate_connect::connector::connector("snowflake-sink", &config, &settings).unwrap();
-        let worker = Worker { brokers: vec!["localhost:9092".to_owned()], tls_ca: None, grace: Duration::from_secs(1) };
+        let worker =
+            Worker { brokers: vec!["localhost:9092".to_owned()], client: Vec::new(), tls_ca: None, grace: Duration::from_secs(1) };
         pipeline(&connector, &worker).unwrap()
     }
 

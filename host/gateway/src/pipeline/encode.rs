@@ -106,7 +106,7 @@ impl Pipeline {
         &mut self,
         survivors: &'a RecordBatch,
         indexes: std::ops::Range<usize>,
-        original: impl FnOnce() -> Record<'a>,
+        original: impl Fn() -> Record<'a>,
         tools: &mut Tools,
     ) -> Result<Passed, EncodeEnd> {
         let offset = survivors.record(indexes.start).offset();
@@ -136,7 +136,7 @@ impl Pipeline {
                 None => self.rows.write_tombstone(record, self.body.buffer()),
             };
             if let Err(error) = written
-                && let Err(cause) = self.write_again(record, emit_index, &error, tools)
+                && let Err(cause) = self.write_again(record, original(), emit_index, &error, tools)
             {
                 self.body.abandon_record();
                 return self.set_aside(original(), &cause);
@@ -157,6 +157,7 @@ impl Pipeline {
     fn write_again(
         &mut self,
         record: Record<'_>,
+        original: Record<'_>,
         emit_index: Option<u32>,
         error: &RowError,
         tools: &mut Tools,
@@ -165,12 +166,13 @@ impl Pipeline {
         if !matches!(error, RowError::Json(_)) {
             return Err(refused(error));
         }
-        let Some(converted) = tools.stages.convert_again(record) else { return Err(refused(error)) };
+        let form = self.rows.settings().form;
+        let Some(converted) = tools.stages.convert_again(record, original, form == Form::Json) else { return Err(refused(error)) };
         // Dropped, or a tombstone by then: neither happens to a value that is not JSON.
         let converted = converted?.iter().next().filter(|record| record.value().is_some()).ok_or_else(|| refused(error))?;
-        let forms = self.rows.set_forms(Form::Json, Form::Json);
+        self.rows.set_form(Form::Json);
         let written = self.rows.write(converted, emit_index, self.body.buffer());
-        self.rows.set_forms(forms.0, forms.1);
+        self.rows.set_form(form);
         written.map_err(|error| refused(&error))
     }
 

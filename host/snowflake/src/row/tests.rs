@@ -323,7 +323,7 @@ proptest! {
 
 #[test]
 fn what_a_converter_made_of_key_and_headers_is_spliced_as_json_and_nothing_else_is() {
-    let json = RowSettings { keys: Form::Json, headers: Form::Json, ..RowSettings::new(RowMode::Content) };
+    let json = RowSettings { form: Form::Json, ..RowSettings::new(RowMode::Content) };
     let row = |key: &[u8], header: &[u8]| row_of(json, &batch_of(Some(key), Some(b"{}"), &[(b"h", Some(header))]), None).unwrap();
     assert!(row(br#"{"id":7}"#, b"1.50").contains(r#""key":{"id":7},"headers":{"h":1.50}}"#));
     for hostile in ["1,\"offset\":0", "{}}\n{", "not json"] {

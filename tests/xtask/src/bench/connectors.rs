@@ -22,6 +22,8 @@ const TOPIC: &str = "many";
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How often a console is imagined to ask.
 const QUESTIONS: u32 = 20;
+/// How long the gateway is left alone, to see what that costs.
+const IDLE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -111,8 +113,8 @@ pub(super) fn run(workspace: &Workspace, args: &Args) -> Outcome {
     let asked = Spread::of(asked);
     // What is idle should stay so: a few seconds of it show what groups cost that have nothing to do.
     let before = gateway.child().cpu_seconds()?;
-    std::thread::sleep(Duration::from_secs(5));
-    let idle = (gateway.child().cpu_seconds()? - before) / 5.0;
+    std::thread::sleep(IDLE);
+    let idle = (gateway.child().cpu_seconds()? - before) / IDLE.as_secs_f64();
     gateway.stop()?;
     sandbox.stop()?;
 
