@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use snowgate_kafka::Error as KafkaError;
+use snowgate_kafka::{Error as KafkaError, Need};
 use snowgate_record::ErrorClass;
 use snowgate_snowflake::check::CheckError;
 use snowgate_snowflake::client::Client;
@@ -156,11 +156,16 @@ fn check_plugins(pipelines: &[PipelineSettings], checked: &mut Checked) {
 fn check_kafka(pipelines: &[PipelineSettings], checked: &mut Checked) {
     let mut seen = BTreeSet::new();
     for pipeline in pipelines {
-        let topics = pipeline.topics.named().iter().map(|topic| (topic, "topic"));
-        let dead_letters = pipeline.dead_letter_topic.iter().map(|topic| (topic, "dead letter topic"));
-        for (topic, kind) in topics.chain(dead_letters).filter(|(topic, _)| seen.insert(topic.as_str())) {
+        let topics = pipeline.topics.named().iter().map(|topic| (topic, "topic", Need::ReadTopic(topic)));
+        let dead_letters = pipeline.dead_letter_topic.iter().map(|topic| (topic, "dead letter topic", Need::WriteTopic(topic)));
+        for (topic, kind, need) in topics.chain(dead_letters).filter(|(topic, ..)| seen.insert(topic.as_str())) {
             let step = format!("{kind} `{topic}`");
-            match snowgate_kafka::check(&pipeline.kafka, std::slice::from_ref(topic), None, KAFKA_PATIENCE) {
+            let found =
+                snowgate_kafka::check(&pipeline.kafka, std::slice::from_ref(topic), None, KAFKA_PATIENCE).and_then(|found| {
+                    snowgate_kafka::check_rights(&pipeline.kafka, &[need], KAFKA_PATIENCE)?;
+                    Ok(found)
+                });
+            match found {
                 Ok(topics) => checked.found(
                     step,
                     match topics.first().map_or(0, |topic| topic.partitions) {
@@ -176,6 +181,11 @@ fn check_kafka(pipelines: &[PipelineSettings], checked: &mut Checked) {
                         .failed(format!("Kafka at `{}`", pipeline.kafka.brokers), Fault::new(&error, error.hint(), error.class()));
                 }
             }
+        }
+        let step = format!("consumer group `{}`", pipeline.kafka.group);
+        match snowgate_kafka::check_rights(&pipeline.kafka, &[Need::ReadGroup(&pipeline.kafka.group)], KAFKA_PATIENCE) {
+            Ok(()) => checked.found(step, "may be used"),
+            Err(error) => checked.failed(step, Fault::new(&error, error.hint(), error.class())),
         }
     }
 }

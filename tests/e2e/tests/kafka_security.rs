@@ -75,3 +75,37 @@ fn a_wrong_password_and_a_certificate_that_nobody_vouches_for_are_named() {
         stranger.kafka.lines().filter(|line| !line.contains("ssl.ca.location")).map(|line| format!("{line}\n")).collect();
     says(&stranger, &["hint: check `security.protocol` and `ssl.ca.location` in `[kafka.properties]`"]);
 }
+
+#[test]
+fn a_right_that_is_missing_is_named_before_anything_moves() {
+    let world = World::new(1);
+    let Some(secure) = Secure::of(&world) else { return };
+    let (readable, writable) = (world.unique("readable_topic"), world.unique("writable_topic"));
+    for topic in [&readable, &writable] {
+        world.kafka.create_topic(topic, 1);
+    }
+    let config = || secure.config(&world, "SCRAM-SHA-512", &secure.password);
+
+    // One thing wrong after another, and what each is called.
+    let unreadable = Config { topic: writable.clone(), ..config() };
+    let unwritable = config().pipeline(&format!("dead_letter_topic = {readable:?}"));
+    let stranger = Config { group: world.unique("others_group"), ..config() };
+    let group = stranger.group.clone();
+    for (config, step, cause) in [
+        (unreadable, format!("failed  topic `{writable}`"), format!("topic `{writable}` may not be used with these credentials")),
+        (unwritable, format!("failed  dead letter topic `{readable}`"), format!("topic `{readable}` may not be used")),
+        (stranger, format!("failed  consumer group `{group}`"), format!("consumer group `{group}` may not be used")),
+    ] {
+        let (code, text) = gateway::run(&world, "check", &config.to_text());
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains(&step) && text.contains("1 step of"), "{text}");
+        let (code, text) = gateway::run(&world, "run", &config.to_text());
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains(&cause), "`{cause}` is missing in:\n{text}");
+    }
+
+    let fine = Config { topic: readable, ..config() }.pipeline(&format!("dead_letter_topic = {writable:?}"));
+    let (code, text) = gateway::run(&world, "check", &fine.to_text());
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("ok      consumer group"), "{text}");
+}

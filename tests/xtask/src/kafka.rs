@@ -8,10 +8,10 @@
 
 mod files;
 mod jars;
+mod wire;
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -265,7 +265,8 @@ impl Cluster {
         }
         let processes: Outcome<Vec<_>> = down.iter().map(|&node| Ok((node, self.spawn(node)?))).collect();
         let up = processes.and_then(|processes| self.wait_until_up(nodes, processes));
-        up.inspect_err(|_| {
+        let ready = up.and_then(|()| if made == 0 { wire::create_acls(self.node_port(1), files::ACLS) } else { Ok(()) });
+        ready.inspect_err(|_| {
             let _stopped_as_far_as_possible = self.stop();
         })?;
         Ok(true)
@@ -360,7 +361,7 @@ impl Cluster {
                     return Err(format!("node {node} ended. Its log:\n{log}"));
                 }
             }
-            Ok((1..=nodes).all(|node| brokers(self.node_port(node)) == Some(nodes.into())).then_some(()))
+            Ok((1..=nodes).all(|node| wire::brokers(self.node_port(node)) == Some(nodes.into())).then_some(()))
         })
     }
 
@@ -394,34 +395,6 @@ impl Cluster {
     }
 }
 
-/// How many brokers the one on a port of loopback knows, if it answers: a Metadata request, version 7, without topics.
-fn brokers(port: u16) -> Option<u32> {
-    const TIMEOUT: Duration = Duration::from_secs(2);
-    const METADATA: i16 = 3;
-    const CORRELATION: i32 = 7;
-    let mut request = Vec::new();
-    request.extend_from_slice(&METADATA.to_be_bytes());
-    request.extend_from_slice(&7i16.to_be_bytes());
-    request.extend_from_slice(&CORRELATION.to_be_bytes());
-    request.extend_from_slice(&5i16.to_be_bytes());
-    request.extend_from_slice(b"xtask");
-    request.extend_from_slice(&0i32.to_be_bytes()); // topics: none
-    request.push(0); // and none is to be made
-
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), TIMEOUT).ok()?;
-    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
-    stream.write_all(&i32::try_from(request.len()).ok()?.to_be_bytes()).ok()?;
-    stream.write_all(&request).ok()?;
-    // Length, correlation id, throttle time, number of brokers.
-    let mut answer = [0; 16];
-    stream.read_exact(&mut answer).ok()?;
-    let field = |at: usize| answer[at..at + 4].try_into().map(i32::from_be_bytes).ok();
-    if field(4)? != CORRELATION {
-        return None;
-    }
-    u32::try_from(field(12)?).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -432,13 +405,5 @@ mod tests {
         assert_eq!(java_version("java version \"1.8.0_401\"\n"), Some(8));
         assert_eq!(java_version("openjdk version \"21\" 2023-09-19\n"), Some(21));
         assert_eq!(java_version("The operation couldn't be completed"), None);
-    }
-
-    #[test]
-    fn a_port_without_a_broker_does_not_answer() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("it has one").port();
-        drop(listener);
-        assert_eq!(brokers(port), None);
     }
 }

@@ -1,5 +1,7 @@
 //! The files that a local Apache Kafka is made of: what Maven is to fetch, how nodes log, how one node is configured.
 
+use super::wire::{Acl, Operation, Resource};
+
 /// Pinned: tests and figures are about this version.
 pub(crate) const VERSION: &str = "4.3.1";
 
@@ -71,6 +73,15 @@ appender.out.layout.pattern = %d{ISO8601} %p %m (%c{1})%n
 /// From a node's port to the one that wants TLS and a password; the controller's is in between.
 pub(super) const SECURE_STEP: u16 = 2;
 
+/// What [`USER`] may do with topics and groups of these names; for tests of what it may not.
+pub(super) const ACLS: &[Acl] = &[
+    Acl { resource: Resource::Topic, prefix: "readable_", user: USER, operation: Operation::Read },
+    Acl { resource: Resource::Topic, prefix: "readable_", user: USER, operation: Operation::Describe },
+    Acl { resource: Resource::Topic, prefix: "writable_", user: USER, operation: Operation::Write },
+    Acl { resource: Resource::Topic, prefix: "writable_", user: USER, operation: Operation::Describe },
+    Acl { resource: Resource::Group, prefix: "others_", user: "somebody", operation: Operation::Read },
+];
+
 /// Who may come in by the listener that wants TLS and a password. Both listeners are on loopback, and this is no secret.
 pub(crate) const USER: &str = "snowgate";
 pub(crate) const PASSWORD: &str = "snowgate-secret";
@@ -96,6 +107,10 @@ pub(super) fn properties(node: u16, ports: &[u16], data: &str, keystore: &str) -
         ("sasl.enabled.mechanisms", "PLAIN,SCRAM-SHA-512".to_owned()),
         ("listener.name.sasl_ssl.plain.sasl.jaas.config", login("plain.PlainLoginModule", &format!(" user_{USER}=\"{PASSWORD}\""))),
         ("listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config", login("scram.ScramLoginModule", "")),
+        // Whoever comes in by the open listener may do everything; others what `ACLS` says, and all that it says nothing about.
+        ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer".to_owned()),
+        ("super.users", "User:ANONYMOUS".to_owned()),
+        ("allow.everyone.if.no.acl.found", "true".to_owned()),
         ("ssl.keystore.type", "PKCS12".to_owned()),
         ("ssl.keystore.location", keystore.to_owned()),
         ("ssl.keystore.password", PASSWORD.to_owned()),
