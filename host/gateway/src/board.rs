@@ -100,6 +100,11 @@ impl Board {
         lock(&self.errors).iter().cloned().collect()
     }
 
+    /// A plugin rests, and with it the partition that has records for it.
+    pub(crate) fn rests(&self, place: &Place, text: String) {
+        self.request(&place.channel, Some(text));
+    }
+
     /// A request for `channel` failed, or was answered.
     pub(crate) fn request(&self, channel: &str, error: Option<String>) {
         let mut troubles = lock(&self.troubles);

@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use snowgate_kafka::{Error as KafkaError, Need};
 use snowgate_record::ErrorClass;
 use snowgate_snowflake::check::CheckError;
 use snowgate_snowflake::client::Client;
-use snowgate_transform::{Engine, Plugin};
+use snowgate_transform::{Engine, EngineSettings, Plugin};
 
 use crate::report::{Exit, causes};
 use crate::settings::{PipelineSettings, Settings};
@@ -139,13 +140,17 @@ fn check_plugins(pipelines: &[PipelineSettings], checked: &mut Checked) {
     if pipelines.iter().all(|pipeline| pipeline.plugins.is_empty()) {
         return;
     }
-    let engine = match Engine::new() {
+    let engine = match Engine::new(&EngineSettings::default()) {
         Ok(engine) => engine,
         Err(error) => return checked.failed("plugins", Fault::new(&error, error.hint(), error.class())),
     };
     for plugin in pipelines.iter().flat_map(|pipeline| &pipeline.plugins) {
         let step = format!("plugin `{}`", plugin.name);
-        match Plugin::load(&engine, plugin) {
+        let loaded = Plugin::load(&engine, plugin).map(Arc::new).and_then(|plugin| {
+            plugin.self_test()?;
+            Ok(plugin)
+        });
+        match loaded {
             Ok(plugin) => checked.found(step, format!("version {}, sha256 {}", plugin.version(), plugin.digest())),
             Err(error) => checked.failed(step, Fault::new(&error, error.hint(), error.class())),
         }

@@ -21,7 +21,7 @@ use snowgate_kafka::KafkaConfig;
 use snowgate_snowflake::config::{SnowflakeConfig, SnowflakeSettings};
 use snowgate_snowflake::names;
 use snowgate_snowflake::row::{MetadataSettings, RowMode, RowSettings};
-use snowgate_transform::{Limits, PluginSettings};
+use snowgate_transform::{Capability, Limits, PluginSettings, UnknownCapability};
 
 use crate::config::{
     Config, LimitsConfig, LogConfig, LogLevel, MemoryConfig, MetadataConfig, PipelineConfig, RowsConfig, ShutdownConfig,
@@ -383,14 +383,36 @@ impl Check<'_> {
                 let hint = "give each a `name` of its own";
                 self.document.problem_at(&path, format!("two plugins are named `{name}`"), Some(hint.to_owned()));
             }
+            if let Some(digest) = transform.sha256.as_ref().filter(|digest| !is_sha256(digest)) {
+                let hint = "`sha256sum FILE` prints it: 64 digits of 0 to 9 and a to f";
+                self.document.problem_at(&format!("{path}.sha256"), format!("`{digest}` is no SHA-256"), Some(hint.to_owned()));
+            }
             plugins.push(PluginSettings {
                 name,
                 path: file,
+                sha256: transform.sha256.clone(),
+                allow: self.capabilities(&format!("{path}.allow"), transform.allow.as_deref()),
                 config_json: self.plugin_config(&format!("{path}.with"), &transform.with),
                 limits: self.limits(&format!("{path}.limits"), &transform.limits),
             });
         }
         plugins
+    }
+
+    /// What a plugin may import; everything there is where nothing is said.
+    fn capabilities(&mut self, path: &str, allow: Option<&[String]>) -> Vec<Capability> {
+        let Some(names) = allow else { return Capability::ALL.to_vec() };
+        let mut allowed = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            match name.parse() {
+                Ok(capability) => allowed.push(capability),
+                Err(unknown) => {
+                    let unknown: UnknownCapability = unknown;
+                    self.document.problem_at(&format!("{path}[{index}]"), format!("`{name}` cannot be allowed: {unknown}"), None);
+                }
+            }
+        }
+        allowed
     }
 
     /// The plugin's own configuration as JSON.
@@ -411,7 +433,12 @@ impl Check<'_> {
     fn limits(&mut self, path: &str, config: &LimitsConfig) -> Limits {
         self.range(&format!("{path}.memory"), config.memory, PLUGIN_MEMORY);
         self.range(&format!("{path}.time"), config.time, PLUGIN_TIME);
-        Limits { memory_bytes: config.memory.bytes(), batch_time: config.time.get(), ..Limits::default() }
+        Limits {
+            memory_bytes: config.memory.bytes(),
+            batch_time: config.time.get(),
+            faults_per_minute: config.faults_per_minute,
+            ..Limits::default()
+        }
     }
 
     /// Whether `value` is in `range`. Adds the problem where not.
@@ -459,6 +486,10 @@ fn topic_hint(name: &str) -> &'static str {
     } else {
         "letters, digits, `.`, `_` and `-`, at most 249 of them"
     }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Whether the plugin's file can be read. What is in it is looked at when it is loaded.
