@@ -1,6 +1,8 @@
 //! A scanner for plugins that look for a few fields in JSON: it walks a record once, borrows what it is asked for, and skips the
 //! rest.
 //!
+//! To change a record, see [`Object`].
+//!
 //! About twice as fast as parsing into a type, for what it leaves out: it follows the structure of what it walks, and takes
 //! skipped values on trust. Nothing is lost by that, since the gateway validates every row before it is loaded.
 //!
@@ -19,12 +21,14 @@
 //! # Ok::<(), snowgate_plugin::json::Malformed>(())
 //! ```
 
+mod object;
 mod pieces;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::Reject;
+pub use object::{Object, Path, Value};
 pub use pieces::{Pieces, append};
 
 /// The text is not the JSON that was looked for.
@@ -364,6 +368,25 @@ fn word_end(text: &[u8], from: usize) -> usize {
 fn unescape(quoted: &[u8]) -> Option<Cow<'static, [u8]>> {
     let text: String = serde_json::from_slice(quoted).ok()?;
     Some(Cow::Owned(text.into_bytes()))
+}
+
+/// The text of a JSON string, its escapes resolved; `None` where `value` is no string.
+pub fn unquote(value: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if inner.contains(&b'\\') { unescape(value) } else { Some(Cow::Borrowed(inner)) }
+}
+
+/// Appends `text` as a JSON string. What is not UTF-8 in it becomes U+FFFD.
+pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
+    let plain = |byte: &u8| *byte >= b' ' && !matches!(byte, b'"' | b'\\' | 0x80..);
+    if text.iter().all(plain) {
+        out.push(b'"');
+        out.extend_from_slice(text);
+        out.push(b'"');
+    } else {
+        let text = String::from_utf8_lossy(text);
+        serde_json::to_writer(out, &text).expect("a text can be written into memory");
+    }
 }
 
 /// Whether `text` is a number as JSON writes them, so that it may stand in JSON without quotes.

@@ -3,7 +3,7 @@
 //! ```
 //! use snowgate_plugin::testing::{Bench, Outcome};
 //! # use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
-//! # #[derive(serde::Deserialize)]
+//! # #[derive(serde::Deserialize, schemars::JsonSchema)]
 //! # struct NoOptions {}
 //! # struct KeepAll;
 //! # impl Transform for KeepAll {
@@ -126,7 +126,7 @@ mod tests {
     /// Does what the value says.
     struct Obedient;
 
-    #[derive(serde::Deserialize)]
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
     #[serde(deny_unknown_fields)]
     struct NoOptions {}
 
