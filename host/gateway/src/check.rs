@@ -188,7 +188,7 @@ fn check_kafka(pipelines: &[PipelineSettings], checked: &mut Checked) {
             }
         }
         let step = format!("consumer group `{}`", pipeline.kafka.group);
-        match snowgate_kafka::check_rights(&pipeline.kafka, &[Need::ReadGroup(&pipeline.kafka.group)], KAFKA_PATIENCE) {
+        match snowgate_kafka::check_rights(&pipeline.kafka, &[Need::ReadGroup], KAFKA_PATIENCE) {
             Ok(()) => checked.found(step, "may be used"),
             Err(error) => checked.failed(step, Fault::new(&error, error.hint(), error.class())),
         }
