@@ -23,6 +23,7 @@
 
 mod object;
 mod pieces;
+mod strings;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -30,6 +31,8 @@ use std::ops::Range;
 use crate::Reject;
 pub use object::{Object, Path, Value};
 pub use pieces::{Pieces, append};
+use strings::unescape;
+pub use strings::{unquote, write_string};
 
 /// The text is not the JSON that was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -362,31 +365,6 @@ fn word_end(text: &[u8], from: usize) -> usize {
         at += 1;
     }
     at
-}
-
-#[cold]
-fn unescape(quoted: &[u8]) -> Option<Cow<'static, [u8]>> {
-    let text: String = serde_json::from_slice(quoted).ok()?;
-    Some(Cow::Owned(text.into_bytes()))
-}
-
-/// The text of a JSON string, its escapes resolved; `None` where `value` is no string.
-pub fn unquote(value: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    if inner.contains(&b'\\') { unescape(value) } else { Some(Cow::Borrowed(inner)) }
-}
-
-/// Appends `text` as a JSON string. What is not UTF-8 in it becomes U+FFFD.
-pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
-    let plain = |byte: &u8| *byte >= b' ' && !matches!(byte, b'"' | b'\\' | 0x80..);
-    if text.iter().all(plain) {
-        out.push(b'"');
-        out.extend_from_slice(text);
-        out.push(b'"');
-    } else {
-        let text = String::from_utf8_lossy(text);
-        serde_json::to_writer(out, &text).expect("a text can be written into memory");
-    }
 }
 
 /// Whether `text` is a number as JSON writes them, so that it may stand in JSON without quotes.
