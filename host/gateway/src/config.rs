@@ -23,6 +23,7 @@ use serde::Deserialize;
 use snowgate_connect::worker::ConnectConfig;
 use snowgate_kafka::KafkaConfig;
 use snowgate_snowflake::config::SnowflakeConfig;
+use snowgate_transform::Limits;
 
 use crate::units::{ByteSize, HumanDuration};
 
@@ -287,7 +288,7 @@ fn default_memory() -> ByteSize {
 }
 
 fn default_plugin_faults() -> u32 {
-    1000
+    Limits::default().faults_per_minute
 }
 
 fn default_grace() -> HumanDuration {

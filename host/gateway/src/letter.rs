@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_pipeline_tells_the_reason_and_the_plugin() {
-        let plugin = Cause { by: Some(by_plugin(None)), ..Cause::of_row("plugin_rejected", "odd") };
+        let plugin = Cause { by: Some(by_plugin(Some("at f".to_owned()))), ..Cause::of_row("plugin_trapped", "odd") };
         assert_eq!(
             headers(&Letters::Snowgate, &plugin),
             [
@@ -106,11 +106,12 @@ mod tests {
                 "snowgate.partition=2",
                 "snowgate.offset=7",
                 "snowgate.timestamp=11",
-                "snowgate.reason=plugin_rejected",
+                "snowgate.reason=plugin_trapped",
                 "snowgate.message=odd",
                 "snowgate.plugin=filter",
                 "snowgate.plugin.version=1.0.0",
                 "snowgate.plugin.sha256=abc",
+                "snowgate.plugin.backtrace=at f",
             ]
         );
     }
@@ -145,5 +146,11 @@ mod tests {
         assert_eq!(class(&row), "__connect.errors.class.name=org.apache.kafka.connect.sink.SinkTask");
         let plugin = Cause { by: Some(by_plugin(Some("at f".to_owned()))), ..row };
         assert_eq!(class(&plugin), "__connect.errors.class.name=snowgate.plugin");
+        let letter = headers(&connect(true), &plugin);
+        assert!(letter[9].ends_with(": too long\nat f"), "{}", letter[9]);
+        assert_eq!(
+            letter[11..],
+            ["__snowgate.plugin.name=filter", "__snowgate.plugin.version=1.0.0", "__snowgate.plugin.sha256=abc"]
+        );
     }
 }

@@ -193,7 +193,8 @@ impl Pipeline {
             let first = work.batch.range().expect("the batch has records").first();
             self.rewind_again = Some((self.context.clock.now().saturating_add(rests), first));
             self.queue = None;
-            self.context.board.rests(&self.place, error.to_string());
+            self.place.rest(error.to_string(), error.hint());
+            self.context.board.error(error.to_string());
             tools.give_back(work);
             return None;
         }
@@ -386,6 +387,7 @@ impl Pipeline {
         self.unfinished = None;
         self.queue = None;
         self.rewind_again = None;
+        self.place.rested();
         let ReplyTo { mailbox, topic_partition, epoch } = self.reply.clone();
         let rewound = topic_partition.clone();
         self.context.restart(
