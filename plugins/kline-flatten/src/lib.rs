@@ -137,6 +137,7 @@ impl Transform for KlineFlatten {
     type Config = Config;
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const CONFIG_SCHEMA: Option<&'static str> = Some(include_str!("../config.schema.json"));
 
     fn new(config: Config) -> Result<KlineFlatten, String> {
         Ok(KlineFlatten { config })

@@ -66,7 +66,8 @@ pub use record::{Record, Records};
 
 /// A plugin.
 pub trait Transform: Sized + 'static {
-    /// The plugin's options. Their types, defaults and comments become the JSON Schema by which the plugin describes itself. Say `#[serde(deny_unknown_fields)]`, so that a misspelt option stops the gateway instead of doing nothing.
+    /// The plugin's options. Their types, defaults and comments are what [`CONFIG_SCHEMA`](Transform::CONFIG_SCHEMA) is made of. Say
+    /// `#[serde(deny_unknown_fields)]`, so that a misspelt option stops the gateway instead of doing nothing.
     type Config: serde::de::DeserializeOwned + schemars::JsonSchema;
 
     /// What the plugin is called; `env!("CARGO_PKG_NAME")` as a rule.
@@ -77,6 +78,11 @@ pub trait Transform: Sized + 'static {
 
     /// The columns it reads. The others are not sent, and look as if every record had none.
     const NEEDS: Columns = Columns::VALUES;
+
+    /// A JSON Schema of its options, for tools: `Some(include_str!("../config.schema.json"))`, where
+    /// [`assert_schema`](testing::assert_schema) keeps the file. In a file because to derive it in the component would make that half
+    /// as large again.
+    const CONFIG_SCHEMA: Option<&'static str> = None;
 
     /// Makes the plugin, once for each instance. An error is shown to the operator and the gateway does not start: say which
     /// option is wrong and what it may be.

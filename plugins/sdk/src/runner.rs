@@ -26,12 +26,12 @@ struct Expected {
 }
 
 pub fn describe<T: Transform>() -> Description {
-    Description { name: T::NAME.to_owned(), version: T::VERSION.to_owned(), needs: T::NEEDS, config_schema: Some(schema::<T>()) }
-}
-
-/// What the plugin's options may be.
-pub fn schema<T: Transform>() -> String {
-    schemars::schema_for!(T::Config).as_value().to_string()
+    Description {
+        name: T::NAME.to_owned(),
+        version: T::VERSION.to_owned(),
+        needs: T::NEEDS,
+        config_schema: T::CONFIG_SCHEMA.map(str::to_owned),
+    }
 }
 
 impl<T: Transform> Runner<T> {

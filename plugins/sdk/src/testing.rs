@@ -60,6 +60,23 @@ impl Outcome {
     }
 }
 
+/// Holds `file` of this crate against the JSON Schema of a plugin's options. With `SNOWGATE_SCHEMAS=write` in the environment it is
+/// written instead.
+///
+/// # Panics
+/// When they differ, or the file cannot be read or written.
+pub fn assert_schema<T: Transform>(file: &str) {
+    let schema = serde_json::to_string_pretty(&schemars::schema_for!(T::Config)).expect("a schema is JSON") + "\n";
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the test");
+    let file = std::path::Path::new(&folder).join(file);
+    if std::env::var_os("SNOWGATE_SCHEMAS").is_some_and(|what| what == "write") {
+        std::fs::write(&file, schema).expect("the file can be written");
+        return;
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(written, schema, "`{}` is not what the options say: run the test with SNOWGATE_SCHEMAS=write", file.display());
+}
+
 /// A record's key and value.
 pub type KeyValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 

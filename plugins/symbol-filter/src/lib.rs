@@ -51,6 +51,7 @@ impl Transform for SymbolFilter {
     type Config = Config;
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const CONFIG_SCHEMA: Option<&'static str> = Some(include_str!("../config.schema.json"));
 
     fn new(config: Config) -> Result<SymbolFilter, String> {
         if config.allow.is_empty() && config.deny.is_empty() {
