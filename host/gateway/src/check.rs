@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use snowgate_kafka::{Error as KafkaError, Need};
@@ -145,7 +146,11 @@ fn check_plugins(pipelines: &[PipelineSettings], checked: &mut Checked) {
     };
     for plugin in pipelines.iter().flat_map(|pipeline| &pipeline.plugins) {
         let step = format!("plugin `{}`", plugin.name);
-        match Plugin::load(&engine, plugin) {
+        let loaded = Plugin::load(&engine, plugin).map(Arc::new).and_then(|plugin| {
+            plugin.self_test()?;
+            Ok(plugin)
+        });
+        match loaded {
             Ok(plugin) => checked.found(step, format!("version {}, sha256 {}", plugin.version(), plugin.digest())),
             Err(error) => checked.failed(step, Fault::new(&error, error.hint(), error.class())),
         }
@@ -183,7 +188,7 @@ fn check_kafka(pipelines: &[PipelineSettings], checked: &mut Checked) {
             }
         }
         let step = format!("consumer group `{}`", pipeline.kafka.group);
-        match snowgate_kafka::check_rights(&pipeline.kafka, &[Need::ReadGroup(&pipeline.kafka.group)], KAFKA_PATIENCE) {
+        match snowgate_kafka::check_rights(&pipeline.kafka, &[Need::ReadGroup], KAFKA_PATIENCE) {
             Ok(()) => checked.found(step, "may be used"),
             Err(error) => checked.failed(step, Fault::new(&error, error.hint(), error.class())),
         }

@@ -185,7 +185,7 @@ impl Gateway {
             snowgate_kafka::check(&kafka, topics.named(), dead_letters.as_deref(), KAFKA_PATIENCE)?;
             let topics = topics.named().iter().map(|topic| Need::ReadTopic(topic));
             let dead_letters = dead_letters.iter().map(|topic| Need::WriteTopic(topic));
-            let needs: Vec<_> = topics.chain(dead_letters).chain([Need::ReadGroup(&kafka.group)]).collect();
+            let needs: Vec<_> = topics.chain(dead_letters).chain([Need::ReadGroup]).collect();
             snowgate_kafka::check_rights(&kafka, &needs, KAFKA_PATIENCE)
         });
         let checked = checked.await.expect("a check of Kafka does not panic");

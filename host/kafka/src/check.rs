@@ -33,24 +33,26 @@ pub struct TopicInfo {
 pub enum Need<'a> {
     ReadTopic(&'a str),
     WriteTopic(&'a str),
-    /// To join it, and to commit offsets.
-    ReadGroup(&'a str),
+    /// To join the group of the settings, and to commit offsets.
+    ReadGroup,
 }
 
 /// Asks whether these credentials have each right; the first that is missing is the answer. A right that brokers say nothing about is
 /// taken for granted: what it is needed for will tell.
 pub fn check_rights(settings: &KafkaSettings, needs: &[Need<'_>], timeout: Duration) -> Result<(), Error> {
     let client = observe(settings)?;
+    // Brokers tell rights or they do not. Of a group they say at once which; for a topic's the client may wait in vain.
+    let Some(group) = group_rights(&client, &settings.group, timeout) else { return Ok(()) };
     for need in needs {
         let has = match *need {
             Need::ReadTopic(topic) => topic_rights(&client, topic, timeout).is_none_or(|rights| rights.read),
             Need::WriteTopic(topic) => topic_rights(&client, topic, timeout).is_none_or(|rights| rights.write),
-            Need::ReadGroup(group) => group_rights(&client, group, timeout).is_none_or(|rights| rights.read),
+            Need::ReadGroup => group.read,
         };
         match *need {
             _ if has => {}
             Need::ReadTopic(topic) | Need::WriteTopic(topic) => return Err(Error::TopicForbidden { topic: topic.to_string() }),
-            Need::ReadGroup(group) => return Err(Error::GroupForbidden { group: group.to_string() }),
+            Need::ReadGroup => return Err(Error::GroupForbidden { group: settings.group.clone() }),
         }
     }
     Ok(())

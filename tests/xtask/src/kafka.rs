@@ -118,6 +118,9 @@ pub(crate) fn missing() -> Option<String> {
         Some(version) => return Some(format!("Apache Kafka needs Java 17 or newer, and `java` is {version} ({hint})")),
         None => return Some(format!("Apache Kafka needs Java 17 or newer, and `java -version` does not work ({hint})")),
     }
+    if !is_installed("keytool") {
+        return Some(format!("Apache Kafka needs a certificate, and there is no `keytool`, which comes with Java ({hint})"));
+    }
     (!Jars::are_there() && !is_installed("mvn"))
         .then(|| format!("Apache Kafka's jars come by Maven, and there is no `mvn` ({hint})"))
 }
@@ -265,7 +268,7 @@ impl Cluster {
         }
         let processes: Outcome<Vec<_>> = down.iter().map(|&node| Ok((node, self.spawn(node)?))).collect();
         let up = processes.and_then(|processes| self.wait_until_up(nodes, processes));
-        let ready = up.and_then(|()| if made == 0 { wire::create_acls(self.node_port(1), files::ACLS) } else { Ok(()) });
+        let ready = up.and_then(|()| wire::create_acls(self.node_port(1), files::ACLS));
         ready.inspect_err(|_| {
             let _stopped_as_far_as_possible = self.stop();
         })?;
