@@ -15,7 +15,7 @@ use snowgate_kafka::{Error as KafkaError, Need};
 use snowgate_record::ErrorClass;
 use snowgate_snowflake::check::CheckError;
 use snowgate_snowflake::client::Client;
-use snowgate_transform::{Engine, Plugin};
+use snowgate_transform::{Engine, EngineSettings, Plugin};
 
 use crate::report::{Exit, causes};
 use crate::settings::{PipelineSettings, Settings};
@@ -140,7 +140,7 @@ fn check_plugins(pipelines: &[PipelineSettings], checked: &mut Checked) {
     if pipelines.iter().all(|pipeline| pipeline.plugins.is_empty()) {
         return;
     }
-    let engine = match Engine::new() {
+    let engine = match Engine::new(&EngineSettings::default()) {
         Ok(engine) => engine,
         Err(error) => return checked.failed("plugins", Fault::new(&error, error.hint(), error.class())),
     };

@@ -15,7 +15,7 @@ use snowgate_record::ErrorClass;
 use snowgate_snowflake::client::{Client, WeakClient};
 use snowgate_snowflake::error::Failure;
 use snowgate_snowflake::sql;
-use snowgate_transform::{Engine, Plugin, PluginSettings};
+use snowgate_transform::{Engine, EngineSettings, Plugin, PluginSettings};
 use tokio::sync::mpsc::unbounded_channel;
 use tracing::{info, warn};
 
@@ -167,7 +167,7 @@ impl Gateway {
                 let mut engine = lock(&self.engine);
                 let engine = match &*engine {
                     Some(engine) => engine,
-                    None => engine.insert(Engine::new().map_err(failed)?),
+                    None => engine.insert(Engine::new(&EngineSettings::default()).map_err(failed)?),
                 };
                 let plugin = Plugin::load(engine, settings).map_err(failed)?;
                 info!(pipeline = %pipeline.name, plugin = plugin.name(), version = plugin.version(), sha256 = plugin.digest(), "plugin loaded");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
-use snowgate_transform::{Capability, Chain, Engine, Limits, Plugin, PluginSettings, Transformed};
+use snowgate_transform::{Capability, Chain, Engine, EngineSettings, Limits, Plugin, PluginSettings, Transformed};
 
 const RECORDS: i64 = 1_000;
 
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         batch.push(offset, 1_767_225_600_000 + index, TimestampType::CreateTime, None, Some(value.as_bytes()));
     }
 
-    let engine = Engine::new()?;
+    let engine = Engine::new(&EngineSettings::default())?;
     let load = |file: &str, config: &str| {
         Plugin::load(
             &engine,

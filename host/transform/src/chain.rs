@@ -86,6 +86,8 @@ pub struct PluginCounts {
     pub faults: u64,
     /// Nanoseconds spent in the plugin and on the way to it and back.
     pub nanos: u64,
+    /// Fuel the plugin used; 0 unless the engine is metered.
+    pub fuel: u64,
 }
 
 impl PluginCounts {
@@ -97,6 +99,7 @@ impl PluginCounts {
         self.rejected += more.rejected;
         self.faults += more.faults;
         self.nanos += more.nanos;
+        self.fuel += more.fuel;
     }
 }
 
@@ -222,7 +225,9 @@ impl Stage {
     fn judge(&mut self, batch: &RecordBatch, parts: &mut Vec<Part>, counts: &mut PluginCounts) -> Result<(), Error> {
         parts.clear();
         let time = self.worker.plugin().limits().time_for(batch.len());
-        match self.worker.call(batch, time)? {
+        let judged = self.worker.call(batch, time)?;
+        counts.fuel += self.worker.fuel();
+        match judged {
             Ok(answer) => parts.push(Part::Answered { start: 0, answer }),
             Err(fault) => {
                 counts.faults += u64::from(fault.costs_instance());
@@ -262,7 +267,9 @@ impl Stage {
             self.scratch.reset(batch.topic_partition());
             self.scratch.push_range(batch, range.clone());
             let time = isolation_time(self.worker.plugin().limits(), range.len(), timeouts);
-            match self.worker.call(&self.scratch, time)? {
+            let judged = self.worker.call(&self.scratch, time)?;
+            counts.fuel += self.worker.fuel();
+            match judged {
                 Ok(answer) => parts.push(Part::Answered { start: range.start, answer }),
                 Err(fault) => {
                     counts.faults += u64::from(fault.costs_instance());
@@ -287,7 +294,7 @@ impl Stage {
             error!(
                 plugin = plugin.name(),
                 limit = plugin.limits().faults_per_minute,
-                "plugin failed at too many records in a minute, resting it for a minute; its dead letters say why"
+                "plugin failed at too many records in a minute, resting it for a minute"
             );
         }
     }

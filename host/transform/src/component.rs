@@ -16,8 +16,9 @@ use crate::host::clean;
 /// Compiling costs time and memory in proportion; a Python component, the largest kind, has 18 MB.
 const COMPONENT_BYTES: u64 = 32 * 1024 * 1024;
 
-const PACKAGE: &str = "snowgate:transform";
-const TRANSFORM: &str = "snowgate:transform/transform@0.1.0";
+pub(crate) const PACKAGE: &str = "snowgate:transform";
+const PACKAGE_VERSION: &str = "0.1.0";
+pub(crate) const TRANSFORM: &str = "snowgate:transform/transform@0.1.0";
 
 /// A component as it stands in its file.
 pub(crate) struct Binary {
@@ -70,7 +71,7 @@ impl Binary {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -78,7 +79,7 @@ pub(crate) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
     component.component_type().imports(engine.wasm()).map(|(name, _)| name.to_owned()).collect()
 }
 
-fn exports(engine: &Engine, component: &Component) -> Vec<String> {
+pub(crate) fn exports(engine: &Engine, component: &Component) -> Vec<String> {
     component.component_type().exports(engine.wasm()).map(|(name, _)| name.to_owned()).collect()
 }
 
@@ -127,6 +128,11 @@ fn check_exports(plugin: &str, exports: &[String]) -> Result<(), Error> {
     // Another version of ours says more than the rest of the list.
     let ours: Vec<&str> = all.iter().copied().filter(|name| name.starts_with(PACKAGE)).collect();
     Err(Error::OtherWorld { plugin: plugin.to_owned(), exports: list(if ours.is_empty() { &all } else { &ours }) })
+}
+
+/// The package and version that a component which passed these checks was built for.
+pub(crate) fn package() -> String {
+    format!("{PACKAGE}@{PACKAGE_VERSION}")
 }
 
 /// Names for an error, the first few of them.

@@ -4,6 +4,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// What all plugins of a process share.
+#[derive(Debug, Clone, Default)]
+pub struct EngineSettings {
+    /// Count the fuel that plugins use: one unit for most instructions, the same on every machine. Plugins run slower then.
+    pub metered: bool,
+}
+
 /// One plugin of a pipeline.
 #[derive(Debug, Clone)]
 pub struct PluginSettings {

@@ -12,10 +12,11 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Inlining, OptLevel};
+use wasmtime::{Config, Inlining, OptLevel, Store};
 
 use crate::bindings;
 use crate::component::Binary;
+use crate::config::EngineSettings;
 use crate::error::Error;
 use crate::fault::FRAMES;
 use crate::host::HostState;
@@ -31,11 +32,12 @@ const STACK_BYTES: usize = 512 * 1024;
 pub struct Engine {
     wasm: wasmtime::Engine,
     linker: std::sync::Arc<Linker<HostState>>,
+    metered: bool,
 }
 
 impl Engine {
-    pub fn new() -> Result<Engine, Error> {
-        let wasm = wasmtime::Engine::new(&config()).map_err(|source| Error::Engine { source: source.into() })?;
+    pub fn new(settings: &EngineSettings) -> Result<Engine, Error> {
+        let wasm = wasmtime::Engine::new(&config(settings.metered)).map_err(|source| Error::Engine { source: source.into() })?;
         let mut linker = Linker::new(&wasm);
         bindings::snowgate::transform::log::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, |state| state)
             .map_err(|source| Error::Engine { source: source.into() })?;
@@ -52,15 +54,27 @@ impl Engine {
                 }
             })
             .map_err(|source| Error::Engine { source: source.into() })?;
-        Ok(Engine { wasm, linker: std::sync::Arc::new(linker) })
+        Ok(Engine { wasm, linker: std::sync::Arc::new(linker), metered: settings.metered })
     }
 
     /// Compiles a component with an engine of its own: the compiler keeps its working memory, 100 MB and more, as long as its
     /// engine lives.
     pub(crate) fn compile(&self, component: &Binary) -> wasmtime::Result<Component> {
-        let compiled = wasmtime::Engine::new(&config())?.precompile_component(&component.bytes)?;
+        let compiled = wasmtime::Engine::new(&config(self.metered))?.precompile_component(&component.bytes)?;
         // SAFETY: these bytes come from the line above, from an engine of the same version and configuration.
         unsafe { Component::deserialize(&self.wasm, compiled) }
+    }
+
+    /// Before a call: fuel without end. It is counted here, and time is what limits a call.
+    pub(crate) fn refuel(&self, store: &mut Store<HostState>) {
+        if self.metered {
+            store.set_fuel(u64::MAX).expect("a metered engine consumes fuel");
+        }
+    }
+
+    /// Fuel used since `refuel`; 0 unless the engine is metered.
+    pub(crate) fn fuel_used(&self, store: &Store<HostState>) -> u64 {
+        if self.metered { u64::MAX - store.get_fuel().expect("a metered engine consumes fuel") } else { 0 }
     }
 
     pub(crate) fn wasm(&self) -> &wasmtime::Engine {
@@ -77,10 +91,11 @@ pub(crate) fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX / 2).min(u64::MAX / 2) + 1
 }
 
-fn config() -> Config {
+fn config(metered: bool) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
+        .consume_fuel(metered)
         .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
         .cranelift_opt_level(OptLevel::Speed)
         // Epoch checks sit on calls too, so inlined calls win back a third of their price.
@@ -110,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_clock_stops_when_nobody_needs_it() {
-        let engine = Engine::new().unwrap();
+        let engine = Engine::new(&EngineSettings::default()).unwrap();
         let weak = engine.wasm.weak();
         let started = std::time::Instant::now();
         drop(engine);

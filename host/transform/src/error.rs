@@ -40,6 +40,8 @@ pub enum Error {
     Mismatch { plugin: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("plugin `{plugin}` could not start: {message}")]
     Start { plugin: String, message: String },
+    #[error("the schema that plugin `{plugin}` has for its configuration cannot be used: {message}")]
+    BadSchema { plugin: String, message: String },
     #[error("plugin `{plugin}` refused its configuration: {message}")]
     BadConfig { plugin: String, message: String },
     #[error("plugin `{plugin}` failed at a record that tries it out, with `{reason}`: {message}")]
@@ -63,6 +65,7 @@ impl Error {
             Error::BadConfig { .. } => "correct the plugin's `with`; its own documentation says what it takes",
             Error::Denied { .. } => "allow it, if the plugin may do that, or take another plugin",
             Error::OtherDigest { .. } => "take the file that was pinned, or pin this one once you trust it",
+            Error::BadSchema { .. } => "this is for the plugin's author to mend: `config-schema` of its `describe`",
             Error::TooManyFaults { .. } => "the dead letters say why it failed; mend the plugin, or allow it more faults",
             _ => return None,
         };
@@ -86,6 +89,7 @@ impl Error {
             | Error::Start { .. }
             | Error::Denied { .. }
             | Error::OtherDigest { .. }
+            | Error::BadSchema { .. }
             | Error::SelfTest { .. }
             | Error::BadConfig { .. } => ErrorClass::Config,
         }

@@ -4,7 +4,7 @@
 //! [`component`] judges a file, [`limits`], [`host`] and [`metrics`] are what one instance may use and call, [`plugin`] is a
 //! component that was loaded, [`worker`] keeps one instance of it alive, [`answer`] checks what a plugin returns and [`fault`] says
 //! why it did not, [`breaker`] rests a plugin that fails too often, [`chain`] takes a batch through the plugins in order and says
-//! what became of each record.
+//! what became of each record. [`inspect`] tells of a component without using it.
 //!
 //! This is the only crate that names wasmtime. Where no plugin is configured, nothing here runs.
 
@@ -18,13 +18,15 @@ mod engine;
 mod error;
 mod fault;
 mod host;
+mod inspect;
 mod limits;
 mod metrics;
 mod plugin;
 mod worker;
 
 pub use chain::{Chain, PluginCounts, Rejected, Transformed};
-pub use config::{Capability, Limits, PluginSettings, UnknownCapability};
+pub use config::{Capability, EngineSettings, Limits, PluginSettings, UnknownCapability};
 pub use engine::Engine;
 pub use error::Error;
+pub use inspect::{Inspection, inspect};
 pub use plugin::{Identity, Plugin};

@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
 use wasmtime::Store;
 
 use crate::bindings;
-use crate::bindings::exports::snowgate::transform::transform::Columns;
+use crate::bindings::exports::snowgate::transform::transform::{Columns, Description};
 use crate::breaker::Breaker;
 use crate::component::{self, Binary};
 use crate::config::{Limits, PluginSettings};
@@ -24,6 +25,7 @@ use crate::worker::{Instance, LIFT_BYTES, Worker};
 pub struct Plugin {
     identity: Arc<Identity>,
     config_json: String,
+    schema: Option<Value>,
     limits: Limits,
     needs: Columns,
     pre: bindings::PluginPre<HostState>,
@@ -54,13 +56,27 @@ impl Plugin {
         let component = binary.compile(engine, &settings.name)?;
         let used = component::capabilities(&component::imports(engine, &component));
         component::check_allowed(&settings.name, &used, &settings.allow)?;
+        let (mut plugin, description, mut instance) = Plugin::describe(engine, settings, &binary, &component)?;
+        plugin.schema = read_schema(&settings.name, &description)?;
+        plugin.configure(&mut instance)?;
+        Ok(plugin)
+    }
+
+    /// Starts an instance without a configuration, and asks it what it is.
+    pub(crate) fn describe(
+        engine: &Engine,
+        settings: &PluginSettings,
+        binary: &Binary,
+        component: &wasmtime::component::Component,
+    ) -> Result<(Plugin, Description, Instance), Error> {
         let mismatch = |source: wasmtime::Error| Error::Mismatch { plugin: settings.name.clone(), source: source.into() };
-        let pre = engine.linker().instantiate_pre(&component).and_then(bindings::PluginPre::new).map_err(mismatch)?;
+        let pre = engine.linker().instantiate_pre(component).and_then(bindings::PluginPre::new).map_err(mismatch)?;
         let name: Arc<str> = settings.name.as_str().into();
         let mut plugin = Plugin {
             log: Arc::new(LogGate::new(Arc::clone(&name), settings.limits.log_lines)),
             identity: Arc::new(Identity { name, version: "".into(), digest: binary.digest.as_str().into() }),
             config_json: settings.config_json.clone(),
+            schema: None,
             breaker: Breaker::new(settings.limits.faults_per_minute),
             limits: settings.limits.clone(),
             needs: Columns::empty(),
@@ -77,8 +93,7 @@ impl Plugin {
             digest: Arc::clone(&plugin.identity.digest),
         });
         plugin.needs = description.needs;
-        plugin.configure(&mut instance)?;
-        Ok(plugin)
+        Ok((plugin, description, instance))
     }
 
     pub fn identity(&self) -> &Arc<Identity> {
@@ -98,6 +113,11 @@ impl Plugin {
     /// SHA-256 of the component, in hex.
     pub fn digest(&self) -> &str {
         &self.identity.digest
+    }
+
+    /// The JSON Schema of its configuration, if it has one.
+    pub fn schema(&self) -> Option<&Value> {
+        self.schema.as_ref()
     }
 
     /// What its instances counted through `metrics` since it was loaded.
@@ -127,6 +147,10 @@ impl Plugin {
         self.needs
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(crate) fn breaker(&self) -> &Breaker {
         &self.breaker
     }
@@ -144,6 +168,7 @@ impl Plugin {
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(ticks(self.limits.start_time));
         store.set_hostcall_fuel(LIFT_BYTES);
+        self.engine.refuel(&mut store);
         match self.pre.instantiate(&mut store) {
             Ok(bindings) => Ok(Instance { store, bindings, recycle_at: usize::MAX }),
             Err(error) => Err(self.start_failed(&error, &store)),
@@ -171,4 +196,12 @@ impl Plugin {
         let message = Fault::of(error, store, self.limits.start_time).kind.to_string();
         Error::Start { plugin: self.name().to_owned(), message }
     }
+}
+
+/// The schema that a plugin describes its configuration with.
+pub(crate) fn read_schema(plugin: &str, description: &Description) -> Result<Option<Value>, Error> {
+    let Some(text) = &description.config_schema else { return Ok(None) };
+    let schema = serde_json::from_str(text)
+        .map_err(|error| Error::BadSchema { plugin: plugin.to_owned(), message: format!("it is not JSON: {error}") })?;
+    Ok(Some(schema))
 }

@@ -37,16 +37,22 @@ pub(crate) struct Instance {
 pub(crate) struct Worker {
     plugin: Arc<Plugin>,
     instance: Option<Instance>,
+    /// Fuel that the last call used; 0 unless the engine is metered.
+    fuel: u64,
 }
 
 impl Worker {
     pub(crate) fn new(plugin: Arc<Plugin>) -> Result<Worker, Error> {
         let instance = Some(plugin.start()?);
-        Ok(Worker { plugin, instance })
+        Ok(Worker { plugin, instance, fuel: 0 })
     }
 
     pub(crate) fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
+    }
+
+    pub(crate) fn fuel(&self) -> u64 {
+        self.fuel
     }
 
     /// Hands `batch` to the plugin, which has `time` to answer. The outer error means that no instance could be started.
@@ -59,6 +65,7 @@ impl Worker {
         let store = &mut instance.store;
         store.data_mut().begin_call();
         store.set_epoch_deadline(ticks(time));
+        self.plugin.engine().refuel(store);
         // Lists and strings are copied out before they can be checked, and may all point at the same bytes.
         store.set_hostcall_fuel(output_bytes.saturating_add(batch.len().saturating_mul(ANSWER_BYTES)).max(LIFT_BYTES));
         let input = columns(batch, self.plugin.needs());
@@ -67,6 +74,7 @@ impl Worker {
             Ok(Err(message)) => Err(FaultKind::Declined(clean(&message)).into()),
             Err(error) => Err(Fault::of(&error, store, time)),
         };
+        self.fuel = self.plugin.engine().fuel_used(store);
         store.data_mut().end_call(answer.is_ok());
         let sound = answer.as_ref().err().is_none_or(|fault| !fault.costs_instance());
         if sound && instance.store.data().limits.memory_used() < instance.recycle_at {

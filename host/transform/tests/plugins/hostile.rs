@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
-use snowgate_transform::{Chain, Engine, Error, Plugin, PluginCounts, Transformed};
+use snowgate_transform::{Chain, Engine, EngineSettings, Error, Plugin, PluginCounts, Transformed};
 
 use crate::{chain, fates, hostile, process, settings, survivors};
 
@@ -272,7 +272,7 @@ fn a_trapped_record_says_which_build_of_the_plugin_it_was_and_where() {
 
 #[test]
 fn what_instances_count_adds_up_and_a_bad_name_is_no_way_into_the_metrics() {
-    let engine = Engine::new().unwrap();
+    let engine = Engine::new(&EngineSettings::default()).unwrap();
     let plugin = Arc::new(Plugin::load(&engine, &hostile(r#"{"do": "count", "on": "x"}"#)).unwrap());
     for _ in 0..2 {
         process(&mut Chain::new(&[Arc::clone(&plugin)]).unwrap(), &["x", "a", "x"]);
@@ -283,7 +283,7 @@ fn what_instances_count_adds_up_and_a_bad_name_is_no_way_into_the_metrics() {
 
 #[test]
 fn a_self_test_finds_a_plugin_that_fails_at_anything_and_minds_no_verdict() {
-    let engine = Engine::new().unwrap();
+    let engine = Engine::new(&EngineSettings::default()).unwrap();
     let test = |config: &str| Arc::new(Plugin::load(&engine, &hostile(config)).unwrap()).self_test();
     assert!(matches!(test(r#"{"do": "trap", "on": "{"}"#), Err(Error::SelfTest { reason: "plugin_trapped", .. })));
     assert!(test(r#"{"do": "reject", "on": "{"}"#).is_ok());

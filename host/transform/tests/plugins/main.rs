@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
-use snowgate_transform::{Capability, Chain, Engine, Limits, Plugin, PluginSettings, Transformed};
+use snowgate_transform::{Capability, Chain, Engine, EngineSettings, Limits, Plugin, PluginSettings, Transformed};
 
 fn component(file: &str) -> PathBuf {
     let folder = std::env::var_os("SNOWGATE_PLUGINS").expect(
@@ -45,7 +45,7 @@ fn hostile(config: &str) -> PluginSettings {
 }
 
 fn chain(plugins: &[PluginSettings]) -> Chain {
-    let engine = Engine::new().unwrap();
+    let engine = Engine::new(&EngineSettings::default()).unwrap();
     let plugins: Vec<_> = plugins.iter().map(|settings| Arc::new(Plugin::load(&engine, settings).unwrap())).collect();
     Chain::new(&plugins).unwrap()
 }
