@@ -1,10 +1,9 @@
 //! Keeps the records that meet a predicate, such as `data.k.x == true && symbol in ["BTCUSDT", "ETHUSDT"]`.
 //!
 //! [`parse`] makes a [`predicate`] of the operator's text, with every type settled, so that what can be wrong with it is told before the
-//! first record. A record is walked once, as far as its last field that is asked for ([`fields`]), and kept as it is or dropped:
+//! first record. A record is walked once, as far as its last field that is asked for, and kept as it is or dropped:
 //! nothing is copied back. Numbers are compared by their digits ([`number`]).
 
-mod fields;
 mod glob;
 mod number;
 mod parse;
@@ -12,9 +11,9 @@ mod predicate;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use snowgate_plugin::json::Found;
 use snowgate_plugin::{Columns, Emit, Record, Reject, Transform, Verdict, metrics};
 
-use fields::Found;
 use predicate::Predicate;
 
 /// The plugin's options.

@@ -11,9 +11,9 @@
 //!
 //! Types are settled here: a field is what it is compared with, so of two fields one must be named a `number(…)` or a `text(…)`.
 
-use crate::fields::Fields;
+use snowgate_plugin::json::{Fields, is_number};
+
 use crate::predicate::{Comparison, Operand, Predicate, Source, Test, TextTest};
-use snowgate_plugin::json::is_number;
 
 /// Parentheses and `!` within each other; each costs stack.
 const DEPTH: usize = 64;
@@ -307,7 +307,7 @@ impl<'a> Parser<'a> {
             }
             self.at += 1;
         }
-        let field = self.fields.number(&names);
+        let field = self.fields.add(&names);
         Ok(self.part(at, Meaning::Field(Source::Field(field))))
     }
 

@@ -8,9 +8,8 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use snowgate_plugin::Record;
-use snowgate_plugin::json::{Malformed, is_number, unquote};
+use snowgate_plugin::json::{Fields, Found, Malformed, is_number, unquote};
 
-use crate::fields::{Fields, Found};
 use crate::glob;
 use crate::number;
 

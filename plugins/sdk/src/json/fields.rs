@@ -1,12 +1,26 @@
-//! The fields that a predicate asks for, found in one walk over the record.
+//! Several fields of a record, found in one walk over it.
 
 use std::ops::Range;
 
-use snowgate_plugin::json::{Malformed, Scanner};
+use super::{Malformed, Scanner};
 
-/// Where fields may lie: a tree of names.
+/// Finds fields, each by its path, without a copy. Where a single one is looked for, or changed, see [`Object`](super::Object).
+///
+/// ```
+/// use snowgate_plugin::json::{Fields, Found};
+///
+/// let mut fields = Fields::default();
+/// let price = fields.add(&["data".into(), "p".into()]);
+/// let symbol = fields.add(&["data".into(), "s".into()]);
+/// let mut found = Found::default();
+/// let record = br#"{"data": {"s": "BTCUSDT", "p": 0.10, "more": [1, 2]}}"#;
+/// fields.find(record, &mut found)?;
+/// assert_eq!(found.get(price, record), Some(&b"0.10"[..]));
+/// assert_eq!(found.get(symbol, record), Some(&br#""BTCUSDT""#[..]));
+/// # Ok::<(), snowgate_plugin::json::Malformed>(())
+/// ```
 #[derive(Default)]
-pub(crate) struct Fields {
+pub struct Fields {
     root: Node,
     count: usize,
 }
@@ -18,13 +32,13 @@ struct Node {
     field: Option<usize>,
 }
 
-/// Where the fields of one record are written, by their numbers. Its buffer is used again and again.
+/// Where the fields of one record are written. Keep it: its buffer is used again and again.
 #[derive(Default)]
-pub(crate) struct Found(Vec<Option<Range<usize>>>);
+pub struct Found(Vec<Option<Range<usize>>>);
 
 impl Fields {
-    /// The number of the field at this path: one for each path.
-    pub(crate) fn number(&mut self, path: &[String]) -> usize {
+    /// The number by which the field at this path is asked for: one for each path, from 0.
+    pub fn add(&mut self, path: &[String]) -> usize {
         let mut node = &mut self.root;
         for name in path {
             let index = match node.children.iter().position(|(child, _)| child == name.as_bytes()) {
@@ -42,8 +56,10 @@ impl Fields {
         })
     }
 
-    /// Walks `value` until all fields are found, or to its end. What was found before it stopped making sense counts.
-    pub(crate) fn find(&self, value: &[u8], found: &mut Found) -> Result<(), Malformed> {
+    /// Walks `value` until all fields are found, or to its end. After an error, what was found before it is there.
+    ///
+    /// Of a name that comes twice the first counts; the gateway does not load such a record.
+    pub fn find(&self, value: &[u8], found: &mut Found) -> Result<(), Malformed> {
         found.0.clear();
         found.0.resize(self.count, None);
         if self.count > 0 {
@@ -54,14 +70,14 @@ impl Fields {
 }
 
 impl Found {
-    /// The field's value as it is written.
-    pub(crate) fn get<'a>(&self, field: usize, value: &'a [u8]) -> Option<&'a [u8]> {
+    /// The field's value as it is written in `value`, which was searched.
+    pub fn get<'a>(&self, field: usize, value: &'a [u8]) -> Option<&'a [u8]> {
         let range = self.0.get(field)?.clone()?;
         value.get(range)
     }
 }
 
-/// Walks the object that stands next. Of a name that comes twice the first counts; such a record is not loaded anyway.
+/// Walks the object that stands next.
 fn walk<'a>(
     mut scan: Scanner<'a>,
     node: &Node,
@@ -101,7 +117,7 @@ mod tests {
     fn found(paths: &[&[&str]], value: &str) -> (Vec<Option<String>>, bool) {
         let mut fields = Fields::default();
         let numbers: Vec<usize> =
-            paths.iter().map(|path| fields.number(&path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())).collect();
+            paths.iter().map(|path| fields.add(&path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())).collect();
         let mut found = Found::default();
         let whole = fields.find(value.as_bytes(), &mut found).is_ok();
         let text = |number: &usize| found.get(*number, value.as_bytes()).map(|text| String::from_utf8(text.to_vec()).unwrap());
