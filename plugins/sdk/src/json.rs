@@ -65,7 +65,7 @@ impl From<Malformed> for Reject {
 pub struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
-    /// An object was just entered: its first key has no comma before it.
+    /// An object or array was just entered: what stands first has no comma before it.
     fresh: bool,
 }
 
@@ -143,6 +143,32 @@ impl<'a> Scanner<'a> {
         }
         self.at += length;
         Some(std::slice::from_ref(&chunk[letter]))
+    }
+
+    /// Goes into the array that stands next. Walk it to its end with [`element`](Scanner::element).
+    #[inline(always)]
+    pub fn enter_array(&mut self) -> Result<(), Malformed> {
+        self.expect(b'[')?;
+        self.fresh = true;
+        Ok(())
+    }
+
+    /// Whether there is another element in the array. Then read it, or [`skip`](Scanner::skip) it.
+    #[inline(always)]
+    pub fn element(&mut self) -> Result<bool, Malformed> {
+        let fresh = std::mem::replace(&mut self.fresh, false);
+        match self.peek() {
+            Some(b']') => {
+                self.at += 1;
+                Ok(false)
+            }
+            Some(b',') if !fresh => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(_) if fresh => Ok(true),
+            _ => Err(self.malformed()),
+        }
     }
 
     /// The string that stands next, its escapes resolved.

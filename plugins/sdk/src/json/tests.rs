@@ -52,6 +52,25 @@ fn what_is_no_object_is_refused() {
 }
 
 #[test]
+fn elements_come_back_as_they_are_written() {
+    let elements = |text: &str| -> Result<Vec<String>, Malformed> {
+        let mut scan = Scanner::new(text.as_bytes());
+        let mut elements = Vec::new();
+        scan.enter_array()?;
+        while scan.element()? {
+            elements.push(String::from_utf8(scan.raw()?.to_vec()).unwrap());
+        }
+        scan.end()?;
+        Ok(elements)
+    };
+    assert_eq!(elements("[]").unwrap(), [""; 0]);
+    assert_eq!(elements(" [ 1.50,{\"a\":[ ]} , [2,3],\"],\" ] ").unwrap(), ["1.50", "{\"a\":[ ]}", "[2,3]", "\"],\""]);
+    for broken in ["", "{}", "[", "[,1]", "[1,]", "[1 2]", "[1]]", "[1,,2]", "[1}", "[1"] {
+        assert!(elements(broken).is_err(), "{broken}");
+    }
+}
+
+#[test]
 fn numbers_are_what_json_says_they_are() {
     for good in ["0", "-0", "10", "0.0010", "1E5", "1e-7", "-12.5e+3"] {
         assert!(is_number(good.as_bytes()), "{good}");
