@@ -91,6 +91,9 @@ pub trait Transform: Sized + 'static {
     /// Sees all records of a batch before they come one by one; for what is better done once a batch.
     fn begin(&mut self, _records: Records<'_>) {}
 
+    /// Comes after the last record of a batch; the place to add what was counted to the [`metrics`].
+    fn end(&mut self) {}
+
     /// Says what becomes of `record`. The answer should follow from the record and the configuration alone: instances come and go,
     /// and after a fault a record is shown again.
     fn transform(&mut self, record: &Record<'_>, emit: &mut Emit<'_>) -> Result<Verdict, Reject>;

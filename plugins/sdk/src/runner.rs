@@ -76,6 +76,7 @@ impl<T: Transform> Runner<T> {
                 }
             });
         }
+        self.transform.end();
         self.expected = Expected { bytes: output.values.data.len() * 9 / 8, outputs: output.sources.len() };
         output
     }

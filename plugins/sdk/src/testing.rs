@@ -18,11 +18,18 @@
 //! assert_eq!(bench.value(r#"{"a": 1}"#), Outcome::Kept);
 //! # Ok::<(), String>(())
 //! ```
+//!
+//! [`cases`] holds a plugin to the files in its `tests/`.
+
+#[cfg(not(target_family = "wasm"))]
+mod cases;
 
 use crate::bindings::exports::snowgate::transform::transform::{Batch, Column, Headers};
 use crate::record::{item, push};
 use crate::runner::Runner;
 use crate::{Columns, Transform};
+#[cfg(not(target_family = "wasm"))]
+pub use cases::cases;
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,12 +90,21 @@ pub type KeyValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 /// A plugin on the bench.
 pub struct Bench<T> {
     runner: Runner<T>,
+    topic: String,
+    partition: i32,
+    offset: i64,
 }
 
 impl<T: Transform> Bench<T> {
     /// Configures the plugin; the error is what an operator would read.
     pub fn new(config: &str) -> Result<Bench<T>, String> {
-        Ok(Bench { runner: Runner::new(config)? })
+        Ok(Bench { runner: Runner::new(config)?, topic: "bench".to_owned(), partition: 0, offset: 0 })
+    }
+
+    /// Says where the next record comes from. Those after it follow in the same partition.
+    pub fn at(&mut self, topic: &str, partition: i32, offset: i64) -> &mut Bench<T> {
+        (self.topic, self.partition, self.offset) = (topic.to_owned(), partition, offset);
+        self
     }
 
     /// Shows the plugin one record without a key.
@@ -98,25 +114,12 @@ impl<T: Transform> Bench<T> {
 
     /// Shows the plugin a batch of records, as keys and values.
     pub fn records(&mut self, records: &[KeyValue<'_>]) -> Vec<Outcome> {
-        let mut batch = Batch {
-            topic: "bench".to_owned(),
-            partition: 0,
-            count: records.len() as u32,
-            offsets: if T::NEEDS.contains(Columns::OFFSETS) { (0..records.len() as i64).collect() } else { Vec::new() },
-            timestamps: if T::NEEDS.contains(Columns::TIMESTAMPS) { vec![0; records.len()] } else { Vec::new() },
-            values: empty(),
-            keys: empty(),
-            headers: Headers { counts: Vec::new(), names: empty(), values: empty() },
-        };
+        let mut batch = Columnar::<T>::new(&self.topic, self.partition);
         for (key, value) in records {
-            if T::NEEDS.contains(Columns::KEYS) {
-                push(&mut batch.keys, *key);
-            }
-            if T::NEEDS.contains(Columns::VALUES) {
-                push(&mut batch.values, *value);
-            }
+            batch.push(self.offset, 0, *key, *value, &[]);
+            self.offset += 1;
         }
-        let output = self.runner.process(&batch);
+        let output = self.runner.process(&batch.0);
         let mut failures = output.failures.into_iter();
         let outcome = |(index, verdict): (usize, &u8)| match verdict {
             0 => Outcome::Kept,
@@ -128,6 +131,53 @@ impl<T: Transform> Bench<T> {
             _ => Outcome::Rejected(failures.next().expect("the runner gives each rejection a reason").1),
         };
         output.verdicts.iter().enumerate().map(outcome).collect()
+    }
+}
+
+/// A header's name and value.
+type Header = (Vec<u8>, Option<Vec<u8>>);
+
+/// A batch with the columns that a plugin asks for, and no others.
+struct Columnar<T>(Batch, std::marker::PhantomData<T>);
+
+impl<T: Transform> Columnar<T> {
+    fn new(topic: &str, partition: i32) -> Columnar<T> {
+        let batch = Batch {
+            topic: topic.to_owned(),
+            partition,
+            count: 0,
+            offsets: Vec::new(),
+            timestamps: Vec::new(),
+            values: empty(),
+            keys: empty(),
+            headers: Headers { counts: Vec::new(), names: empty(), values: empty() },
+        };
+        Columnar(batch, std::marker::PhantomData)
+    }
+
+    /// Adds a record; a timestamp of -1 is none.
+    fn push(&mut self, offset: i64, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header]) {
+        let batch = &mut self.0;
+        batch.count += 1;
+        if T::NEEDS.contains(Columns::OFFSETS) {
+            batch.offsets.push(offset);
+        }
+        if T::NEEDS.contains(Columns::TIMESTAMPS) {
+            batch.timestamps.push(timestamp);
+        }
+        if T::NEEDS.contains(Columns::KEYS) {
+            push(&mut batch.keys, key);
+        }
+        if T::NEEDS.contains(Columns::VALUES) {
+            push(&mut batch.values, value);
+        }
+        if T::NEEDS.contains(Columns::HEADERS) {
+            for (name, value) in headers {
+                push(&mut batch.headers.names, Some(name));
+                push(&mut batch.headers.values, value.as_deref());
+            }
+            batch.headers.counts.push(batch.headers.names.ends.len() as u32);
+        }
     }
 }
 
