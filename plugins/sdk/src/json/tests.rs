@@ -155,6 +155,24 @@ fn a_string_ends_at_its_first_bare_quote_wherever_that_lies() {
 }
 
 #[test]
+fn an_object_or_array_ends_at_its_last_bracket_wherever_that_lies() {
+    let insides =
+        ["", "1", "{}", "[[],{}]", "\"}\"", "\"{[\"", "\"\\\"}\"", "\"\\\\\",[]", "\"long enough for a block }\",{\"a\":[1]}"];
+    for length in 0..40 {
+        for (first, second) in insides.iter().flat_map(|first| insides.iter().map(move |second| (first, second))) {
+            for (open, close) in [('{', '}'), ('[', ']')] {
+                let text = format!("{}{open}{first}{}{second}{close}", "x".repeat(length), " ".repeat(length));
+                for behind in ["", "}", "\"", ",\"next\":{\"and\":\"more than a block\"}}"] {
+                    let text = format!("{text}{behind}");
+                    assert_eq!(nested_end(text.as_bytes(), length), Ok(text.len() - behind.len()), "{text}");
+                }
+                assert!(nested_end(&text.as_bytes()[..text.len() - 1], length).is_err(), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn strings_come_out_of_their_quotes_and_go_back() {
     for text in ["", "plain", "a \"quoted\" \\ one", "é\u{2028}\n\u{1}"] {
         let mut quoted = Vec::new();
