@@ -99,6 +99,11 @@ fn an_option_that_does_not_exist_is_refused() {
 }
 
 #[test]
+fn the_cases_hold() {
+    snowgate_plugin::testing::cases::<KlineFlatten>("tests");
+}
+
+#[test]
 fn the_schema_is_what_the_options_say() {
     snowgate_plugin::testing::assert_schema::<KlineFlatten>("config.schema.json");
 }

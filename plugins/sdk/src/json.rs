@@ -1,7 +1,7 @@
 //! A scanner for plugins that look for a few fields in JSON: it walks a record once, borrows what it is asked for, and skips the
 //! rest.
 //!
-//! To change a record, see [`Object`].
+//! To look for fields by their paths, see [`Fields`]; to change a record, [`Object`].
 //!
 //! About twice as fast as parsing into a type, for what it leaves out: it follows the structure of what it walks, and takes
 //! skipped values on trust. Nothing is lost by that, since the gateway validates every row before it is loaded.
@@ -22,6 +22,7 @@
 //! ```
 
 mod blocks;
+mod fields;
 mod object;
 mod pieces;
 mod strings;
@@ -31,6 +32,7 @@ use std::ops::Range;
 
 use crate::Reject;
 use blocks::{BLOCK, block, digits, quotes_and_backslashes, structure, within_quotes};
+pub use fields::{Fields, Found};
 pub use object::{Object, Path, Value};
 pub use pieces::{Pieces, append};
 use strings::unescape;

@@ -127,6 +127,11 @@ fn a_symbol_that_comes_again_is_judged_as_it_was_the_first_time() {
 }
 
 #[test]
+fn the_cases_hold() {
+    snowgate_plugin::testing::cases::<SymbolFilter>("tests");
+}
+
+#[test]
 fn the_schema_is_what_the_options_say() {
     snowgate_plugin::testing::assert_schema::<SymbolFilter>("config.schema.json");
 }

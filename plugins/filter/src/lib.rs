@@ -1,0 +1,99 @@
+//! Keeps the records that meet a predicate, such as `data.k.x == true && symbol in ["BTCUSDT", "ETHUSDT"]`.
+//!
+//! [`parse`] makes a [`predicate`] of the operator's text, with every type settled, so that what can be wrong with it is told before the
+//! first record. A record is walked once, as far as its last field that is asked for, and kept as it is or dropped:
+//! nothing is copied back. Numbers are compared by their digits ([`number`]).
+
+mod glob;
+mod number;
+mod parse;
+mod predicate;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use snowgate_plugin::json::Found;
+use snowgate_plugin::{Columns, Emit, Record, Reject, Transform, Verdict, metrics};
+
+use predicate::Predicate;
+
+/// The plugin's options.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What a record must meet to go on, such as `data.k.x == true && symbol in ["BTCUSDT", "ETHUSDT"]`.
+    keep: String,
+    /// What becomes of a record that does not meet it.
+    #[serde(default)]
+    otherwise: Otherwise,
+    /// What becomes of a record that leaves it open: a field that matters is missing, null or of another type.
+    #[serde(default)]
+    on_missing: OnMissing,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub enum Otherwise {
+    #[default]
+    Drop,
+    Reject,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub enum OnMissing {
+    Keep,
+    Drop,
+    #[default]
+    Reject,
+}
+
+/// The plugin.
+pub struct Filter {
+    config: Config,
+    predicate: Predicate,
+    found: Found,
+    /// Records of this batch that left the predicate open.
+    missing: u64,
+}
+
+impl Transform for Filter {
+    type Config = Config;
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const NEEDS: Columns = Columns::all();
+    const CONFIG_SCHEMA: Option<&'static str> = Some(include_str!("../config.schema.json"));
+
+    fn new(config: Config) -> Result<Filter, String> {
+        let predicate = parse::parse(&config.keep).map_err(|mistake| mistake.describe("keep", &config.keep))?;
+        Ok(Filter { config, predicate, found: Found::default(), missing: 0 })
+    }
+
+    fn transform(&mut self, record: &Record<'_>, _: &mut Emit<'_>) -> Result<Verdict, Reject> {
+        match self.predicate.is_met_by(record, &mut self.found) {
+            Ok(true) => Ok(Verdict::Keep),
+            Ok(false) => match self.config.otherwise {
+                Otherwise::Drop => Ok(Verdict::Drop),
+                Otherwise::Reject => Err(format!("the record does not meet `{}`", self.config.keep).into()),
+            },
+            Err(open) => {
+                self.missing += 1;
+                match self.config.on_missing {
+                    OnMissing::Keep => Ok(Verdict::Keep),
+                    OnMissing::Drop => Ok(Verdict::Drop),
+                    OnMissing::Reject => Err(open.to_string().into()),
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if self.missing > 0 {
+            metrics::add("missing", std::mem::take(&mut self.missing));
+        }
+    }
+}
+
+snowgate_plugin::export!(Filter);
+
+#[cfg(test)]
+mod tests;
