@@ -46,6 +46,35 @@ fn both_plugins_make_flat_rows_of_the_klines_that_are_wanted() {
 }
 
 #[test]
+fn plugins_of_the_library_filter_and_dedupe_and_convert_one_after_another() {
+    let world = World::new(1);
+    let config = Config::new(&world)
+        .rows("columns")
+        .plugin("filter.wasm", r#"{ keep = 'data.k.x == true && data.k.o > 1' }"#)
+        .plugin("dedupe.wasm", r#"{ fields = ["data.s", "data.k.t"] }"#)
+        .plugin("timestamp.wasm", r#"{ fields = [{ field = "data.E", from = "unix_ms", to = "iso8601", into = "event_time" }] }"#);
+    world.kafka.produce(
+        &world.topic,
+        0,
+        [
+            kline("BTCUSDT", "91250.10", true),
+            kline("BTCUSDT", "91251.00", false),
+            kline("BTCUSDT", "91250.10", true),
+            kline("DOGEUSDT", "0.15", true),
+            kline("ETHUSDT", "3120.50", true),
+        ],
+    );
+    let gateway = Gateway::start(&world, &config);
+    world.wait_for_rows(2);
+    gateway.stop_cleanly();
+    let rows = world.sandbox.rows(&world.table());
+    let seen: Vec<_> = rows.iter().map(|row| (&row["stream"], &row["event_time"])).collect();
+    let time = Value::from("2021-12-05T23:41:00Z");
+    let (bitcoin, ether) = (Value::from("btcusdt@kline_1m"), Value::from("ethusdt@kline_1m"));
+    assert_eq!(seen, [(&bitcoin, &time), (&ether, &time)]);
+}
+
+#[test]
 fn what_a_plugin_drops_is_settled_and_not_read_again() {
     let world = World::new(1);
     let config = Config::new(&world).plugin("symbol_filter.wasm", r#"{ deny = ["*"] }"#);

@@ -125,3 +125,66 @@ fn depth_is_bounded_and_length_is_not() {
     assert!(why(&"number(".repeat(100_000)).ends_with("64 deep"));
     assert!(parse(&vec!["a == 1"; 100_000].join(" || ")).is_ok());
 }
+
+#[test]
+fn no_text_makes_the_parser_panic() {
+    const PIECES: [&str; 36] = [
+        "a",
+        "é.b",
+        "`x y`",
+        "`",
+        "data.",
+        "key",
+        "in",
+        "[",
+        "]",
+        "(",
+        ")",
+        "!",
+        "&&",
+        "||",
+        "==",
+        "=",
+        "<",
+        ">=",
+        "'t'",
+        "\"",
+        "\\",
+        "-",
+        "1.5",
+        "1e",
+        "1e+",
+        ".",
+        ",",
+        "exists(",
+        "number(",
+        "matches(",
+        "header('h')",
+        "true",
+        "null",
+        "tombstone",
+        " ",
+        "日",
+    ];
+    let mut state = 7_u64;
+    let (mut taken, mut refused) = (0, 0);
+    for _ in 0..20_000 {
+        let mut text = String::new();
+        loop {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let random = (state >> 33) as usize;
+            if random.is_multiple_of(8) {
+                break;
+            }
+            text.push_str(PIECES[random / 8 % PIECES.len()]);
+        }
+        match parse(&text) {
+            Ok(_) => taken += 1,
+            Err(mistake) => {
+                refused += 1;
+                assert!(mistake.describe("keep", &text).starts_with("`keep` is wrong at "), "{text}");
+            }
+        }
+    }
+    assert!(taken > 100 && refused > 100, "{taken} {refused}");
+}
