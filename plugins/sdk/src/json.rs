@@ -21,6 +21,7 @@
 //! # Ok::<(), snowgate_plugin::json::Malformed>(())
 //! ```
 
+mod blocks;
 mod fields;
 mod object;
 mod pieces;
@@ -30,6 +31,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::Reject;
+use blocks::{BLOCK, block, digits, quotes_and_backslashes, structure, within_quotes};
 pub use fields::{Fields, Found};
 pub use object::{Object, Path, Value};
 pub use pieces::{Pieces, append};
@@ -67,7 +69,7 @@ impl From<Malformed> for Reject {
 pub struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
-    /// An object was just entered: its first key has no comma before it.
+    /// An object or array was just entered: what stands first has no comma before it.
     fresh: bool,
 }
 
@@ -145,6 +147,32 @@ impl<'a> Scanner<'a> {
         }
         self.at += length;
         Some(std::slice::from_ref(&chunk[letter]))
+    }
+
+    /// Goes into the array that stands next. Walk it to its end with [`element`](Scanner::element).
+    #[inline(always)]
+    pub fn enter_array(&mut self) -> Result<(), Malformed> {
+        self.expect(b'[')?;
+        self.fresh = true;
+        Ok(())
+    }
+
+    /// Whether there is another element in the array. Then read it, or [`skip`](Scanner::skip) it.
+    #[inline(always)]
+    pub fn element(&mut self) -> Result<bool, Malformed> {
+        let fresh = std::mem::replace(&mut self.fresh, false);
+        match self.peek() {
+            Some(b']') => {
+                self.at += 1;
+                Ok(false)
+            }
+            Some(b',') if !fresh => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(_) if fresh => Ok(true),
+            _ => Err(self.malformed()),
+        }
     }
 
     /// The string that stands next, its escapes resolved.
@@ -342,6 +370,40 @@ fn quote_or_backslash(text: &[u8], mut at: usize) -> Option<usize> {
 #[inline(never)]
 fn nested_end(text: &[u8], from: usize) -> Result<usize, Malformed> {
     let (mut at, mut depth) = (from, 0);
+    // All bits are set while the block before ends within a string.
+    let mut in_string = 0;
+    while let Some(block) = block(text, at) {
+        let found = structure(block);
+        if found.backslashes != 0 {
+            break;
+        }
+        let strings = within_quotes(found.quotes) ^ in_string;
+        let (opening, closing) = (found.opening & !strings, found.closing & !strings);
+        if closing.count_ones() < depth {
+            depth = depth + opening.count_ones() - closing.count_ones();
+        } else {
+            let mut brackets = opening | closing;
+            while brackets != 0 {
+                let index = brackets.trailing_zeros();
+                depth = if opening >> index & 1 == 1 { depth + 1 } else { depth - 1 };
+                if depth == 0 {
+                    return Ok(at + index as usize + 1);
+                }
+                brackets &= brackets - 1;
+            }
+        }
+        in_string = if strings >> (BLOCK - 1) & 1 == 1 { u32::MAX } else { 0 };
+        at += BLOCK;
+    }
+    if in_string != 0 {
+        at = long_string_end(text, at)?.0;
+    }
+    nested_end_by_bytes(text, at, depth)
+}
+
+/// The same for what has escapes, and for the last bytes of a text; `depth` is that at `from`.
+fn nested_end_by_bytes(text: &[u8], from: usize, mut depth: u32) -> Result<usize, Malformed> {
+    let mut at = from;
     while let Some(&byte) = text.get(at) {
         at += 1;
         match byte {
@@ -425,56 +487,6 @@ fn digits_end(text: &[u8], from: usize) -> usize {
         at += 1;
     }
     at
-}
-
-/// What is looked at, or copied, at a time.
-const BLOCK: usize = 16;
-
-/// The block that begins at `at`, if there is a whole one.
-#[inline(always)]
-fn block(text: &[u8], at: usize) -> Option<&[u8; BLOCK]> {
-    text.get(at..)?.first_chunk()
-}
-
-/// Bit `i` set: byte `i` is a quote or a backslash.
-#[inline(always)]
-fn quotes_and_backslashes(block: &[u8; BLOCK]) -> u32 {
-    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    {
-        use std::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, v128_or};
-        let bytes = vector(block);
-        let (quotes, backslashes) = (u8x16_eq(bytes, u8x16_splat(b'"')), u8x16_eq(bytes, u8x16_splat(b'\\')));
-        u32::from(u8x16_bitmask(v128_or(quotes, backslashes)))
-    }
-    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-    bits(block, |byte| byte == b'"' || byte == b'\\')
-}
-
-/// Bit `i` set: byte `i` is a digit.
-#[inline(always)]
-fn digits(block: &[u8; BLOCK]) -> u32 {
-    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    {
-        use std::arch::wasm32::{u8x16_bitmask, u8x16_lt, u8x16_splat, u8x16_sub};
-        u32::from(u8x16_bitmask(u8x16_lt(u8x16_sub(vector(block), u8x16_splat(b'0')), u8x16_splat(10))))
-    }
-    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-    bits(block, |byte| byte.is_ascii_digit())
-}
-
-/// The bytes of a block as one vector: a single load.
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-#[inline(always)]
-fn vector(block: &[u8; BLOCK]) -> std::arch::wasm32::v128 {
-    let half = |at: usize| u64::from_le_bytes(block[at..at + 8].try_into().expect("a half is eight bytes"));
-    std::arch::wasm32::u64x2(half(0), half(8))
-}
-
-/// The same without vectors.
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-#[inline]
-fn bits(block: &[u8; BLOCK], is_wanted: impl Fn(u8) -> bool) -> u32 {
-    block.iter().rev().fold(0, |bits, &byte| bits << 1 | u32::from(is_wanted(byte)))
 }
 
 #[cfg(test)]

@@ -132,16 +132,21 @@ impl<'a> Object<'a> {
 
     /// The value at `path`, as it is written. `None` where there is none, or something on the way is no object.
     pub fn get(&mut self, path: &Path) -> Result<Option<Cow<'_, [u8]>>, Malformed> {
-        let (last, way) = path.0.split_last().expect("a path has a name");
-        let Some(object) = self.at(way)? else { return Ok(None) };
-        Ok(object.index_of(last).map(|index| object.fields[index].1.text()))
+        Ok(self.get_mut(path)?.map(|value| value.text()))
     }
 
-    /// Takes the field at `path` out.
+    /// The value at `path`, to look at or to change in its place.
+    pub fn get_mut(&mut self, path: &Path) -> Result<Option<&mut Value<'a>>, Malformed> {
+        let (last, way) = path.0.split_last().expect("a path has a name");
+        let Some(object) = self.at(way)? else { return Ok(None) };
+        Ok(object.index_of(last).map(|index| &mut object.fields[index].1))
+    }
+
+    /// Takes the field at `path` out; of a name that comes twice all fields go, and the last is the answer.
     pub fn remove(&mut self, path: &Path) -> Result<Option<Value<'a>>, Malformed> {
         let (last, way) = path.0.split_last().expect("a path has a name");
         let Some(object) = self.at(way)? else { return Ok(None) };
-        Ok(object.index_of(last).map(|index| object.fields.remove(index).1))
+        Ok(object.fields.extract_if(.., |(name, _)| **name == *last.as_bytes()).last().map(|(_, value)| value))
     }
 
     /// Gives the field at `path` this value, in its place or at the end. Objects on the way are made where there is nothing or null;
@@ -176,6 +181,17 @@ impl<'a> Object<'a> {
     /// Like [`put`](Object::put), with a copy of `text`, which is a JSON value.
     pub fn set(&mut self, path: &Path, text: &[u8]) -> Result<bool, Malformed> {
         self.put(path, Value::Text(Cow::Owned(text.to_vec())))
+    }
+
+    /// Gives the field `name` of this very object this value, in its place or at the end. Answers with what stood there.
+    pub fn insert(&mut self, name: Cow<'a, [u8]>, value: Value<'a>) -> Option<Value<'a>> {
+        match self.fields.iter_mut().rfind(|(field, _)| *field == name) {
+            Some((_, old)) => Some(std::mem::replace(old, value)),
+            None => {
+                self.fields.push((name, value));
+                None
+            }
+        }
     }
 
     /// Adds a field at the end, whatever is there already.
@@ -326,6 +342,18 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_changed_where_it_stands() {
+        let changed = edited(r#"{"a":{"b":1,"c":2},"d":3}"#, |o| {
+            *o.get_mut(&path("a.b")).unwrap().unwrap() = Value::Text(Cow::Borrowed(b"null"));
+            assert_eq!(o.get_mut(&path("a.x")).unwrap(), None);
+            let number = |text| Value::Text(Cow::Borrowed(text));
+            assert_eq!(o.insert(Cow::Borrowed(b"d"), number(b"4")), Some(number(b"3")));
+            assert_eq!(o.insert(Cow::Borrowed(b"a.b"), number(b"5")), None);
+        });
+        assert_eq!(changed, r#"{"a":{"b":null,"c":2},"d":4,"a.b":5}"#);
+    }
+
+    #[test]
     fn a_field_is_found_and_taken_at_any_depth() {
         let text = r#"{"a":{"b":{"c":1,"d":2}},"a.b":3}"#;
         let seen = edited(text, |o| {
@@ -343,6 +371,8 @@ mod tests {
     fn of_a_name_that_comes_twice_the_last_counts() {
         let seen = edited(r#"{"a":1,"a":2}"#, |o| assert_eq!(o.get(&path("a")).unwrap().as_deref(), Some(&b"2"[..])));
         assert_eq!(seen, r#"{"a":1,"a":2}"#);
+        let seen = edited(r#"{"a":1,"b":2,"a":3}"#, |o| assert_eq!(&*o.remove(&path("a")).unwrap().unwrap().text(), b"3"));
+        assert_eq!(seen, r#"{"b":2}"#);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::BLOCK;
+use super::blocks::BLOCK;
 
 /// Puts a text together from short pieces, at the end of what `out` holds.
 ///

@@ -52,6 +52,25 @@ fn what_is_no_object_is_refused() {
 }
 
 #[test]
+fn elements_come_back_as_they_are_written() {
+    let elements = |text: &str| -> Result<Vec<String>, Malformed> {
+        let mut scan = Scanner::new(text.as_bytes());
+        let mut elements = Vec::new();
+        scan.enter_array()?;
+        while scan.element()? {
+            elements.push(String::from_utf8(scan.raw()?.to_vec()).unwrap());
+        }
+        scan.end()?;
+        Ok(elements)
+    };
+    assert_eq!(elements("[]").unwrap(), [""; 0]);
+    assert_eq!(elements(" [ 1.50,{\"a\":[ ]} , [2,3],\"],\" ] ").unwrap(), ["1.50", "{\"a\":[ ]}", "[2,3]", "\"],\""]);
+    for broken in ["", "{}", "[", "[,1]", "[1,]", "[1 2]", "[1]]", "[1,,2]", "[1}", "[1"] {
+        assert!(elements(broken).is_err(), "{broken}");
+    }
+}
+
+#[test]
 fn numbers_are_what_json_says_they_are() {
     for good in ["0", "-0", "10", "0.0010", "1E5", "1e-7", "-12.5e+3"] {
         assert!(is_number(good.as_bytes()), "{good}");
@@ -132,6 +151,24 @@ fn a_string_ends_at_its_first_bare_quote_wherever_that_lies() {
         assert_eq!(Scanner::new(text.as_bytes()).string().unwrap(), inner.as_bytes());
         let escaped = format!("\"{inner}\\\"\\n{inner}\"");
         assert_eq!(Scanner::new(escaped.as_bytes()).string().unwrap(), format!("{inner}\"\n{inner}").as_bytes());
+    }
+}
+
+#[test]
+fn an_object_or_array_ends_at_its_last_bracket_wherever_that_lies() {
+    let insides =
+        ["", "1", "{}", "[[],{}]", "\"}\"", "\"{[\"", "\"\\\"}\"", "\"\\\\\",[]", "\"long enough for a block }\",{\"a\":[1]}"];
+    for length in 0..40 {
+        for (first, second) in insides.iter().flat_map(|first| insides.iter().map(move |second| (first, second))) {
+            for (open, close) in [('{', '}'), ('[', ']')] {
+                let text = format!("{}{open}{first}{}{second}{close}", "x".repeat(length), " ".repeat(length));
+                for behind in ["", "}", "\"", ",\"next\":{\"and\":\"more than a block\"}}"] {
+                    let text = format!("{text}{behind}");
+                    assert_eq!(nested_end(text.as_bytes(), length), Ok(text.len() - behind.len()), "{text}");
+                }
+                assert!(nested_end(&text.as_bytes()[..text.len() - 1], length).is_err(), "{text}");
+            }
+        }
     }
 }
 

@@ -1,0 +1,163 @@
+//! The plugin's options.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use snowgate_plugin::json::Path;
+
+/// The plugin's options.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What is done to a record, in this order.
+    #[schemars(length(min = 1))]
+    pub(crate) operations: Vec<Operation>,
+    /// What becomes of a record without a field that is to be renamed, masked, hashed or cast.
+    #[serde(default)]
+    pub(crate) on_missing: OnMissing,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Operation {
+    /// Gives a field another name or place.
+    Rename(Rename),
+    /// Takes these fields out.
+    Drop(Vec<Path>),
+    /// Takes all other fields out.
+    Keep(Vec<Path>),
+    /// Hides values.
+    Mask(Mask),
+    /// Puts the SHA-256 of a value in its place, in hexadecimal.
+    Hash(Hash),
+    /// Makes values of another type.
+    Cast(Cast),
+    /// Gives a field a constant, or what Kafka says about the record.
+    Insert(Insert),
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rename {
+    pub(crate) from: Path,
+    /// Must not be there yet.
+    pub(crate) to: Path,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mask {
+    pub(crate) fields: Vec<Path>,
+    /// What stands in for the value. Default: `***`.
+    pub(crate) with: Option<String>,
+    /// How many characters at the end stay; a `*` stands in for each other. A value that has no more than these is masked whole.
+    pub(crate) keep_last: Option<usize>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hash {
+    pub(crate) fields: Vec<Path>,
+    /// What goes before the value. Default: nothing.
+    #[serde(default)]
+    pub(crate) salt: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cast {
+    pub(crate) fields: Vec<Path>,
+    pub(crate) to: Type,
+    /// What becomes of a value that cannot be cast.
+    #[serde(default)]
+    pub(crate) on_error: OnError,
+}
+
+#[derive(Deserialize, JsonSchema, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Type {
+    String,
+    Integer,
+    Decimal,
+    Boolean,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Insert {
+    /// What is there already is replaced.
+    pub(crate) field: Path,
+    /// Any JSON value.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub(crate) value: Option<Box<RawValue>>,
+    /// In place of `value`: something of the record's own.
+    pub(crate) from: Option<Metadata>,
+}
+
+#[derive(Deserialize, JsonSchema, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Metadata {
+    Topic,
+    Partition,
+    Offset,
+    /// Milliseconds since 1970.
+    Timestamp,
+    /// As text.
+    Key,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnMissing {
+    /// The operation leaves the record as it is.
+    #[default]
+    Skip,
+    /// The record is rejected.
+    Reject,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnError {
+    /// The record is rejected.
+    #[default]
+    Reject,
+    /// It becomes null.
+    Null,
+    /// It stays as it is.
+    Keep,
+}
+
+impl Config {
+    /// Finds what the types let pass.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.operations.is_empty() {
+            return Err("`operations` is empty, and should say what to do, such as `{ drop = [\"a\"] }`".into());
+        }
+        for (index, operation) in self.operations.iter().enumerate() {
+            operation.check().map_err(|why| format!("operation {}: {why}", index + 1))?;
+        }
+        Ok(())
+    }
+}
+
+impl Operation {
+    fn check(&self) -> Result<(), String> {
+        let (name, fields) = match self {
+            Operation::Rename(Rename { from, to }) if from == to => return Err(format!("`rename` is from `{from}` to the same")),
+            Operation::Mask(Mask { with: Some(_), keep_last: Some(_), .. }) => {
+                return Err("`mask` has both `with` and `keep_last`, and should have one".into());
+            }
+            Operation::Insert(Insert { value: Some(_), from: Some(_), .. } | Insert { value: None, from: None, .. }) => {
+                return Err("`insert` wants either `value` or `from`".into());
+            }
+            Operation::Rename(_) | Operation::Insert(_) => return Ok(()),
+            Operation::Drop(fields) => ("drop", fields),
+            Operation::Keep(fields) => ("keep", fields),
+            Operation::Mask(Mask { fields, .. }) => ("mask", fields),
+            Operation::Hash(Hash { fields, .. }) => ("hash", fields),
+            Operation::Cast(Cast { fields, .. }) => ("cast", fields),
+        };
+        if fields.is_empty() { Err(format!("`{name}` names no field")) } else { Ok(()) }
+    }
+}
