@@ -64,7 +64,7 @@ impl Binary {
     /// Compiles it, and refuses imports and exports that do not fit.
     pub(crate) fn compile(&self, engine: &Engine, plugin: &str) -> Result<Component, Error> {
         let component =
-            engine.compile(self).map_err(|source| Error::Compile { plugin: plugin.to_owned(), source: source.into() })?;
+            engine.compile(plugin, self).map_err(|source| Error::Compile { plugin: plugin.to_owned(), source: source.into() })?;
         check_imports(plugin, &imports(engine, &component))?;
         check_exports(plugin, &exports(engine, &component))?;
         Ok(component)

@@ -9,6 +9,9 @@ use std::time::Duration;
 pub struct EngineSettings {
     /// Count the fuel that plugins use: one unit for most instructions, the same on every machine. Plugins run slower then.
     pub metered: bool,
+    /// A folder for compiled plugins, so that the next start need not compile them. Made if it is missing; not used, with a warning,
+    /// unless it belongs to this process's user and nobody else may write to it. Its files may be deleted at any time.
+    pub cache: Option<PathBuf>,
 }
 
 /// One plugin of a pipeline.

@@ -1,7 +1,7 @@
 //! The wasm engine and its clock.
 //!
-//! One engine serves every plugin of the process. Cranelift compiles a component once, when it is loaded; each worker then has an
-//! instance of its own. Memory is allocated on demand: instances live as long as their worker, so a pool would save
+//! One engine serves every plugin of the process. Cranelift compiles a component once, when it is loaded, or its code comes from the
+//! cache; each worker then has an instance of its own. Memory is allocated on demand: instances live as long as their worker, so a pool would save
 //! nothing but the 30 µs after a fault.
 //!
 //! Time is counted in epochs: a thread raises the engine's epoch every tick, and compiled code looks at it on every loop and call.
@@ -9,12 +9,15 @@
 //! Invariant: the clock runs as long as any clone of the engine, or any plugin it compiled, is alive.
 
 use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use tracing::{info, warn};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Inlining, OptLevel, Store};
 
 use crate::bindings;
+use crate::cache::{Cache, Entry};
 use crate::component::Binary;
 use crate::config::EngineSettings;
 use crate::error::Error;
@@ -31,7 +34,8 @@ const STACK_BYTES: usize = 512 * 1024;
 #[derive(Clone)]
 pub struct Engine {
     wasm: wasmtime::Engine,
-    linker: std::sync::Arc<Linker<HostState>>,
+    linker: Arc<Linker<HostState>>,
+    cache: Option<Arc<Cache>>,
     metered: bool,
 }
 
@@ -54,15 +58,53 @@ impl Engine {
                 }
             })
             .map_err(|source| Error::Engine { source: source.into() })?;
-        Ok(Engine { wasm, linker: std::sync::Arc::new(linker), metered: settings.metered })
+        let cache = settings.cache.as_deref().and_then(|folder| match Cache::open(folder, &wasm) {
+            Ok(cache) => Some(Arc::new(cache)),
+            Err(error) => {
+                warn!(folder = %folder.display(), error = %error, "the plugin cache is not used, each start compiles all plugins");
+                None
+            }
+        });
+        Ok(Engine { wasm, linker: Arc::new(linker), cache, metered: settings.metered })
     }
 
-    /// Compiles a component with an engine of its own: the compiler keeps its working memory, 100 MB and more, as long as its
-    /// engine lives.
-    pub(crate) fn compile(&self, component: &Binary) -> wasmtime::Result<Component> {
-        let compiled = wasmtime::Engine::new(&config(self.metered))?.precompile_component(&component.bytes)?;
+    /// Takes a component's code from the cache, or compiles it and puts it there. The cache may fail, and then only costs time.
+    pub(crate) fn compile(&self, plugin: &str, component: &Binary) -> wasmtime::Result<Component> {
+        let entry = self.cache.as_ref().map(|cache| cache.entry(component));
+        if let Some(found) = entry.as_ref().and_then(|entry| self.find(plugin, entry)) {
+            return Ok(found);
+        }
+        let started = Instant::now();
+        // By an engine of its own: the compiler keeps its working memory, 100 MB and more, as long as its engine lives.
+        let code = wasmtime::Engine::new(&config(self.metered))?.precompile_component(&component.bytes)?;
         // SAFETY: these bytes come from the line above, from an engine of the same version and configuration.
-        unsafe { Component::deserialize(&self.wasm, compiled) }
+        let compiled = unsafe { Component::deserialize(&self.wasm, &code) }?;
+        info!(plugin, "plugin compiled in {:.0?}", started.elapsed());
+        if let Some(entry) = entry
+            && let Err(error) = entry.write(&code)
+        {
+            warn!(plugin, file = %entry.path().display(), error = %error, "a compiled plugin could not be put into the cache");
+        }
+        Ok(compiled)
+    }
+
+    fn find(&self, plugin: &str, entry: &Entry<'_>) -> Option<Component> {
+        let found = entry.read().map_err(wasmtime::Error::from).and_then(|code| {
+            // SAFETY: such bytes must come from a compiler like ours. The cache vouches that this user wrote them, which means this
+            // program, under a key that holds wasmtime's version and configuration, and that they are whole.
+            code.map(|code| unsafe { Component::deserialize(&self.wasm, &code) }).transpose()
+        });
+        match found {
+            Ok(Some(component)) => {
+                info!(plugin, "plugin's code comes from cache");
+                Some(component)
+            }
+            Ok(None) => None,
+            Err(error) => {
+                warn!(plugin, file = %entry.path().display(), error = %error, "a cached plugin cannot be used, compiling it again");
+                None
+            }
+        }
     }
 
     /// Before a call: fuel without end. It is counted here, and time is what limits a call.

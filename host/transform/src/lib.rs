@@ -1,7 +1,7 @@
 //! Runs WebAssembly plugins over batches of records.
 //!
 //! In reading order: [`config`] holds what an operator decides about a plugin, [`engine`] compiles and keeps the clock,
-//! [`component`] judges a file, [`limits`], [`host`] and [`metrics`] are what one instance may use and call, [`plugin`] is a
+//! [`cache`] keeps what was compiled, [`component`] judges a file, [`limits`], [`host`] and [`metrics`] are what one instance may use and call, [`plugin`] is a
 //! component that was loaded, [`worker`] keeps one instance of it alive, [`answer`] checks what a plugin returns and [`fault`] says
 //! why it did not, [`breaker`] rests a plugin that fails too often, [`chain`] takes a batch through the plugins in order and says
 //! what became of each record. [`inspect`] tells of a component without using it.
@@ -11,6 +11,7 @@
 mod answer;
 mod bindings;
 mod breaker;
+mod cache;
 mod chain;
 mod component;
 mod config;

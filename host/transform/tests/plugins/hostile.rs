@@ -1,12 +1,12 @@
 //! Whatever a plugin does, it costs the records at fault and no others.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
 use snowgate_transform::{Chain, Engine, EngineSettings, Error, Plugin, PluginCounts, Transformed};
 
-use crate::{chain, fates, hostile, process, settings, survivors};
+use crate::{chain, fates, hostile, logged, process, settings, survivors};
 
 const VALUES: [&str; 7] = ["a", "b", "poison", "c", "d", "e", "f"];
 const OTHERS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
@@ -98,27 +98,6 @@ fn a_billion_items_are_refused_before_they_are_allocated() {
 #[test]
 fn four_gigabytes_of_aliased_strings_are_not_copied_out() {
     costs_only_the_record_at_fault("alias", "plugin_contract", "fuel");
-}
-
-/// What `act` leaves in the log.
-fn logged(act: impl FnOnce()) -> String {
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let writer = Arc::clone(&log);
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Lines(Arc::clone(&writer))).finish();
-    tracing::subscriber::with_default(subscriber, act);
-    String::from_utf8(log.lock().unwrap().clone()).unwrap()
-}
-
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[test]

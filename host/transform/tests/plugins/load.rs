@@ -159,7 +159,7 @@ fn what_a_component_is_can_be_told_without_running_it() {
 
 #[test]
 fn a_metered_engine_counts_the_same_fuel_each_time() {
-    let engine = Engine::new(&EngineSettings { metered: true }).unwrap();
+    let engine = Engine::new(&EngineSettings { metered: true, ..EngineSettings::default() }).unwrap();
     let plugin = Arc::new(Plugin::load(&engine, &settings("symbol_filter.wasm", r#"{"allow": ["BTC*"]}"#)).unwrap());
     let fuel = || {
         let mut out = Transformed::new();

@@ -2,12 +2,13 @@
 //!
 //! The components are built by `cargo xtask plugins`; the environment variable `SNOWGATE_PLUGINS` names the folder they are in.
 
+mod cache;
 mod hostile;
 mod load;
 mod real;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
@@ -75,4 +76,25 @@ fn survivors(out: &Transformed) -> Vec<(i64, String)> {
 fn fates(out: &Transformed) -> (Vec<String>, Vec<(usize, &'static str)>) {
     let values = survivors(out).into_iter().map(|(_, value)| value).collect();
     (values, out.rejected.iter().map(|rejected| (rejected.index, rejected.reason)).collect())
+}
+
+/// What `act` leaves in the log.
+fn logged(act: impl FnOnce()) -> String {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let writer = Arc::clone(&log);
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Lines(Arc::clone(&writer))).finish();
+    tracing::subscriber::with_default(subscriber, act);
+    String::from_utf8(log.lock().unwrap().clone()).unwrap()
+}
+
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

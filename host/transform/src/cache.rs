@@ -1,0 +1,303 @@
+//! Compiled components in a folder, so that a restart need not compile them again.
+//!
+//! An entry is machine code that will run with all of the gateway's rights, so who could have written it is what matters: the folder
+//! and the entry have to be ours, and nobody else may write to them. That is looked at for each entry, on the file that was opened. Its
+//! checksum covers its key as well, so a damaged entry, or one under another's name, is known as such. An entry that cannot be used
+//! is compiled again and replaced.
+//!
+//! The key is the component's SHA-256 and wasmtime's compatibility hash: its exact version, the settings that shape the code, the
+//! processor. Everything here may be deleted at any time.
+//!
+//! Invariant: no byte leaves this module that another user may have written.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{Hash as _, Hasher};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+
+use crate::component::{Binary, hex};
+
+/// Entries that are kept, the ones used last: a plugin that is built again and again would fill the disk.
+const KEPT: usize = 64;
+
+const ENDING: &str = "cwasm";
+
+/// Of a file that is being written.
+const HALF: &str = "half";
+
+/// What an entry begins with: SHA-256 of its key and its code.
+const CHECKSUM_BYTES: usize = 32;
+
+#[derive(Debug)]
+pub(crate) struct Cache {
+    folder: PathBuf,
+    /// What code has to be compiled for.
+    compatibility: String,
+}
+
+/// Where the compiled code of one component is, or will be.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    cache: &'a Cache,
+    key: String,
+}
+
+impl Cache {
+    /// Makes `folder` if it is missing. `Err` says why it cannot be used.
+    pub(crate) fn open(folder: &Path, engine: &wasmtime::Engine) -> io::Result<Cache> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        check_owner(&fs::metadata(folder)?)?;
+        let mut hasher = Sha256Hasher(Sha256::new());
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let compatibility = hex(&hasher.0.finalize()[..16]);
+        Ok(Cache { folder: folder.to_owned(), compatibility })
+    }
+
+    pub(crate) fn entry(&self, component: &Binary) -> Entry<'_> {
+        Entry { cache: self, key: format!("{}-{}", component.digest, self.compatibility) }
+    }
+
+    /// Removes the entries that were not used for longest.
+    fn prune(&self) -> io::Result<()> {
+        let mut entries: Vec<(SystemTime, PathBuf)> = Vec::new();
+        for file in fs::read_dir(&self.folder)? {
+            let path = file?.path();
+            if path.extension().is_some_and(|ending| ending == ENDING || ending == HALF) {
+                // Another gateway that shares the folder may have removed it meanwhile.
+                let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+                entries.push((metadata.modified()?, path));
+            }
+        }
+        entries.sort_unstable();
+        for (_, path) in &entries[..entries.len().saturating_sub(KEPT)] {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+}
+
+impl Entry<'_> {
+    /// The code that was written under this key, `None` when there is none. An error says why what is there cannot be used.
+    pub(crate) fn read(&self) -> io::Result<Option<Vec<u8>>> {
+        check_owner(&fs::metadata(&self.cache.folder)?)?;
+        let mut file = match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(self.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no file"));
+        }
+        check_owner(&metadata)?;
+        let mut checksum = [0; CHECKSUM_BYTES];
+        let mut code = Vec::new();
+        file.read_exact(&mut checksum)?;
+        file.read_to_end(&mut code)?;
+        if checksum != self.checksum(&code) {
+            return Err(io::Error::other("it is damaged"));
+        }
+        // So that `prune` knows it as used. Without it the entry goes sooner, no more.
+        let _ = file.set_modified(SystemTime::now());
+        Ok(Some(code))
+    }
+
+    /// Puts `code` under this key, in one move: who reads meanwhile finds the whole of it or what was there before.
+    pub(crate) fn write(&self, code: &[u8]) -> io::Result<()> {
+        check_owner(&fs::metadata(&self.cache.folder)?)?;
+        let half = self.cache.folder.join(format!("{}.{}.{HALF}", self.key, std::process::id()));
+        let written = write_new(&half, &[&self.checksum(code), code]).and_then(|()| fs::rename(&half, self.path()));
+        if written.is_err() {
+            let _ = fs::remove_file(&half);
+        }
+        written.and_then(|()| self.cache.prune())
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.cache.folder.join(format!("{}.{ENDING}", self.key))
+    }
+
+    fn checksum(&self, code: &[u8]) -> [u8; CHECKSUM_BYTES] {
+        Sha256::new().chain_update(&self.key).chain_update(code).finalize().into()
+    }
+}
+
+fn write_new(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    // Left behind by a process of the same number that was killed.
+    let _ = fs::remove_file(path);
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    parts.iter().try_for_each(|part| file.write_all(part))
+}
+
+/// Refuses what another user owns or may write to.
+fn check_owner(metadata: &fs::Metadata) -> io::Result<()> {
+    // SAFETY: it takes nothing, touches no memory and cannot fail.
+    let us = unsafe { libc::geteuid() };
+    if metadata.uid() != us {
+        return Err(io::Error::other(format!("it belongs to user {}, and this process runs as user {us}", metadata.uid())));
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o022 != 0 {
+        return Err(io::Error::other(format!("others may write to it, for its mode is {mode:04o}")));
+    }
+    Ok(())
+}
+
+/// Hands what a `Hash` consists of to SHA-256.
+struct Sha256Hasher(Sha256);
+
+impl Hasher for Sha256Hasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        unreachable!("the digest is taken from the field")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::time::Duration;
+
+    use super::*;
+
+    fn engine() -> wasmtime::Engine {
+        wasmtime::Engine::default()
+    }
+
+    fn open(folder: &Path) -> Cache {
+        Cache::open(folder, &engine()).unwrap()
+    }
+
+    fn component(digest: &str) -> Binary {
+        Binary { bytes: Vec::new(), digest: digest.to_owned() }
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn what_was_written_is_read_again_and_belongs_to_us_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("made/for/us");
+        let cache = open(&folder);
+        let entry = cache.entry(&component("a"));
+        assert_eq!(entry.read().unwrap(), None);
+        entry.write(b"code").unwrap();
+        assert_eq!(open(&folder).entry(&component("a")).read().unwrap().unwrap(), b"code");
+        assert_eq!(cache.entry(&component("b")).read().unwrap(), None);
+        assert_eq!((mode(&folder), mode(&entry.path())), (0o700, 0o600));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing half-written is left");
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        for (mode, used) in [(0o700, true), (0o755, true), (0o770, false), (0o707, false), (0o1777, false)] {
+            set_mode(folder.path(), mode);
+            let opened = Cache::open(folder.path(), &engine());
+            assert_eq!(opened.is_ok(), used, "{mode:o}");
+            if let Err(why) = opened {
+                assert_eq!(why.to_string(), format!("others may write to it, for its mode is {mode:04o}"));
+            }
+        }
+        set_mode(folder.path(), 0o700);
+        let cache = open(folder.path());
+        cache.entry(&component("a")).write(b"code").unwrap();
+        set_mode(folder.path(), 0o777);
+        assert!(cache.entry(&component("a")).read().is_err(), "it may change while the gateway runs");
+        assert!(cache.entry(&component("b")).write(b"code").is_err());
+    }
+
+    #[test]
+    fn what_another_user_owns_is_not_used() {
+        // `/` belongs to root, and whoever is root can give a folder away.
+        // SAFETY: it takes nothing, touches no memory and cannot fail.
+        let (_keep, foreign) = if unsafe { libc::geteuid() } == 0 {
+            let folder = tempfile::tempdir().unwrap();
+            std::os::unix::fs::chown(folder.path(), Some(65534), None).unwrap();
+            let path = folder.path().to_owned();
+            (Some(folder), path)
+        } else {
+            (None, PathBuf::from("/"))
+        };
+        let why = Cache::open(&foreign, &engine()).unwrap_err().to_string();
+        assert!(why.starts_with("it belongs to user "), "{why}");
+    }
+
+    #[test]
+    fn an_entry_that_others_may_write_to_or_that_leads_elsewhere_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = open(folder.path());
+        let entry = cache.entry(&component("a"));
+        entry.write(b"code").unwrap();
+        set_mode(&entry.path(), 0o620);
+        assert_eq!(entry.read().unwrap_err().to_string(), "others may write to it, for its mode is 0620");
+        let elsewhere = folder.path().join("elsewhere");
+        set_mode(&entry.path(), 0o600);
+        fs::rename(entry.path(), &elsewhere).unwrap();
+        symlink(&elsewhere, entry.path()).unwrap();
+        assert!(entry.read().is_err());
+        // Writing replaces the link, and not what it leads to.
+        entry.write(b"new").unwrap();
+        assert_eq!(entry.read().unwrap().unwrap(), b"new");
+        assert!(!fs::read(&elsewhere).unwrap().ends_with(b"new"));
+    }
+
+    #[test]
+    fn a_damaged_entry_and_one_of_another_component_are_known_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = open(folder.path());
+        let entry = cache.entry(&component("a"));
+        entry.write(b"code").unwrap();
+        let whole = fs::read(entry.path()).unwrap();
+        for at in 0..whole.len() {
+            let mut torn = whole.clone();
+            torn[at] ^= 1;
+            fs::write(entry.path(), &torn).unwrap();
+            assert_eq!(entry.read().unwrap_err().to_string(), "it is damaged", "byte {at}");
+            fs::write(entry.path(), &whole[..at]).unwrap();
+            assert!(entry.read().is_err(), "cut off at {at}");
+        }
+        fs::write(entry.path(), &whole).unwrap();
+        fs::rename(entry.path(), cache.entry(&component("b")).path()).unwrap();
+        assert_eq!(cache.entry(&component("b")).read().unwrap_err().to_string(), "it is damaged");
+    }
+
+    #[test]
+    fn code_for_another_engine_has_another_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let metered = wasmtime::Engine::new(wasmtime::Config::new().consume_fuel(true)).unwrap();
+        let other = Cache::open(folder.path(), &metered).unwrap();
+        assert_ne!(other.compatibility, open(folder.path()).compatibility);
+        assert_eq!(open(folder.path()).compatibility, open(folder.path()).compatibility);
+    }
+
+    #[test]
+    fn the_entries_used_last_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("note.txt"), "not ours").unwrap();
+        let cache = open(folder.path());
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        for n in 0..KEPT as u32 {
+            let entry = cache.entry(&component(&n.to_string()));
+            entry.write(b"code").unwrap();
+            File::open(entry.path()).unwrap().set_modified(long_ago + Duration::from_secs(n.into())).unwrap();
+        }
+        let there = |n: u32| cache.entry(&component(&n.to_string())).path().exists();
+        cache.entry(&component("0")).read().unwrap().unwrap();
+        cache.entry(&component("new")).write(b"code").unwrap();
+        assert!(there(0) && !there(1) && there(2));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), KEPT + 1);
+    }
+}
