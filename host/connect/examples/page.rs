@@ -15,7 +15,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{post, put};
 use axum::{Json, Router};
 use serde_json::json;
-use snowgate_connect::snapshot::{Blocked, ErrorView, Histogram, Memory, PartitionView, PipelineView, PluginView, Snapshot};
+use snowgate_connect::snapshot::{
+    Blocked, ErrorView, Histogram, Memory, PartitionView, PipelineView, PluginView, Reloads, Snapshot,
+};
 use snowgate_connect::watch;
 
 /// A name that a browser must never take for HTML.
@@ -107,6 +109,7 @@ impl World {
                 max_bytes: 512 << 20,
                 resident_bytes: Some(187 << 20),
             },
+            reloads: Reloads { succeeded: 2, failed: 0 },
             pipelines,
         }
     }
@@ -152,6 +155,7 @@ fn pipeline(name: &str, kind: &'static str, partitions: i32, seconds: f64, now: 
         bytes_consumed: records * 412,
         rows_committed: settled - settled / 400,
         records_dropped: records / 400,
+        dropped: vec![("plugin_dropped".to_owned(), records / 400)],
         appends: records / 9_000,
         append_bytes: records * 61,
         append_errors: 3,

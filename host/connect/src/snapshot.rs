@@ -13,6 +13,7 @@ pub struct Snapshot {
     pub started_ms: i64,
     pub now_ms: i64,
     pub memory: Memory,
+    pub reloads: Reloads,
     pub pipelines: Vec<PipelineView>,
 }
 
@@ -23,6 +24,13 @@ pub struct Memory {
     pub max_bytes: u64,
     /// Of the process, where the system says.
     pub resident_bytes: Option<u64>,
+}
+
+/// How often plugins were reloaded while the gateway ran, and how often that failed and left all as it was.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Reloads {
+    pub succeeded: u64,
+    pub failed: u64,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -43,6 +51,8 @@ pub struct PipelineView {
     pub bytes_consumed: u64,
     pub rows_committed: u64,
     pub records_dropped: u64,
+    /// By the rule that dropped them.
+    pub dropped: Vec<(String, u64)>,
     pub appends: u64,
     pub append_bytes: u64,
     pub append_errors: u64,

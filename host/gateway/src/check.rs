@@ -8,15 +8,14 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use snowgate_kafka::{Error as KafkaError, Need};
 use snowgate_record::ErrorClass;
 use snowgate_snowflake::check::CheckError;
 use snowgate_snowflake::client::Client;
-use snowgate_transform::{Engine, EngineSettings, Plugin};
 
+use crate::plugins::{PluginError, Plugins};
 use crate::report::{Exit, causes};
 use crate::settings::{PipelineSettings, Settings};
 
@@ -130,24 +129,18 @@ pub(crate) fn check(settings: &Settings) -> Checked {
     if let Some(snowflake) = &settings.snowflake {
         checked.found("private key", snowflake.fingerprint());
     }
-    check_plugins(&settings.pipelines, &mut checked);
+    check_plugins(settings, &mut checked);
     check_kafka(&settings.pipelines, &mut checked);
     check_snowflake(settings, &mut checked);
     checked
 }
 
-fn check_plugins(pipelines: &[PipelineSettings], checked: &mut Checked) {
-    if pipelines.iter().all(|pipeline| pipeline.plugins.is_empty()) {
-        return;
-    }
-    let engine = match Engine::new(&EngineSettings::default()) {
-        Ok(engine) => engine,
-        Err(error) => return checked.failed("plugins", Fault::new(&error, error.hint(), error.class())),
-    };
-    for plugin in pipelines.iter().flat_map(|pipeline| &pipeline.plugins) {
-        let step = format!("plugin `{}`", plugin.name);
-        let loaded = Plugin::load(&engine, plugin).map(Arc::new).and_then(|plugin| {
-            plugin.self_test()?;
+fn check_plugins(settings: &Settings, checked: &mut Checked) {
+    let plugins = Plugins::new(settings.plugins.cache.clone());
+    for transform in settings.pipelines.iter().flat_map(|pipeline| &pipeline.plugins) {
+        let step = format!("plugin `{}`", transform.plugin.name);
+        let loaded = plugins.load(transform).and_then(|plugin| {
+            plugin.self_test().map_err(PluginError::from)?;
             Ok(plugin)
         });
         match loaded {

@@ -49,6 +49,10 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) log: LogConfig,
 
+    /// Where plugins come from.
+    #[serde(default)]
+    pub(crate) plugins: PluginsConfig,
+
     /// Kafka Connect's REST interface, through which connectors come and go.
     pub(crate) connect: Option<ConnectConfig>,
 
@@ -113,6 +117,24 @@ pub(crate) enum LogLevel {
     Info,
     Debug,
     Trace,
+}
+
+/// Where plugins come from. What each of them does is said where it is used.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PluginsConfig {
+    /// The folder in which `use` looks. A relative one starts at the folder of this file. Default: `"plugins"`.
+    #[serde(default = "default_plugin_folder")]
+    pub(crate) folder: String,
+
+    /// The folder in which compiled plugins are kept, so that the next start need not compile them; or `"off"`.
+    ///
+    /// It is made when it is not there, and used only when nobody else may write to it. Default: `snowgate` in the cache folder of
+    /// this user, which is `$CACHE_DIRECTORY` under systemd, else `$XDG_CACHE_HOME` or `~/.cache`.
+    pub(crate) cache: Option<String>,
+
+    /// How often plugins' files are looked at; a change is taken up as by SIGHUP. Default: never.
+    pub(crate) watch: Option<HumanDuration>,
 }
 
 /// One pipeline: topics, what is done to their records, and the tables they go to.
@@ -240,14 +262,30 @@ pub(crate) enum OnRegression {
     Accept,
 }
 
-/// One plugin at work in a pipeline.
+/// What happens to a record that a plugin did not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnPlugin {
+    DeadLetter,
+    Drop,
+    Block,
+}
+
+/// One plugin at work in a pipeline. Either `use` or `path` says which.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TransformConfig {
-    /// The plugin's component, a `.wasm` file. A relative path starts at the folder of this file.
-    pub(crate) plugin: String,
+    /// The plugin's name: `NAME.wasm` in the folder of plugins, where `-` and `_` are the same.
+    ///
+    /// With `@` and a version, as in `"symbol-filter@0.1"`, the plugin must say that it is of that version or of a later one that is
+    /// compatible with it, as Cargo counts.
+    #[serde(rename = "use")]
+    pub(crate) used: Option<String>,
 
-    /// What logs and metrics call it. Default: the file's name without `.wasm`.
+    /// The plugin's component, a `.wasm` file. A relative path starts at the folder of this file.
+    pub(crate) path: Option<String>,
+
+    /// What logs and metrics call it. Default: the name in `use`, or the file's name without `.wasm`.
     pub(crate) name: Option<String>,
 
     /// SHA-256 of the component in hex. With it, no other file is loaded.
@@ -259,6 +297,14 @@ pub(crate) struct TransformConfig {
     /// The plugin's own configuration, handed to it as JSON. What it may hold is in the plugin's documentation.
     #[serde(default)]
     pub(crate) with: toml::Table,
+
+    /// What happens to a record that the plugin rejects: `dead_letter` sends it to the dead letter topic, `drop` passes over it and
+    /// counts it, `block` stops its partition until a person acts. Default: what the pipeline's `on_error` says.
+    pub(crate) on_reject: Option<OnPlugin>,
+
+    /// What happens to a record that the plugin fails at: that it traps on, runs out of time or memory, or breaks the contract.
+    /// Default: what the pipeline's `on_error` says.
+    pub(crate) on_trap: Option<OnPlugin>,
 
     /// What the plugin may use.
     #[serde(default)]
@@ -277,6 +323,18 @@ pub(crate) struct LimitsConfig {
     #[serde(default = "default_plugin_time")]
     pub(crate) time: HumanDuration,
 
+    /// Time to start an instance and hand it its configuration. Default: `"10s"`, for languages that bring an interpreter.
+    #[serde(default = "default_plugin_start_time")]
+    pub(crate) start_time: HumanDuration,
+
+    /// How many times the bytes of a batch the plugin may make of it, beside 64 KiB. Default: 4.
+    #[serde(default = "default_plugin_output_factor")]
+    pub(crate) output_factor: u32,
+
+    /// Lines that the plugin may write to the log in ten seconds; what is more is left out and counted. Default: 100.
+    #[serde(default = "default_plugin_log_lines")]
+    pub(crate) log_lines: u32,
+
     /// Records in a minute that may end as dead letters because the plugin failed at them (trapped, ran out of time or memory, broke
     /// the contract). One more, and it rests for a minute, while its records wait in Kafka. Default: 1000.
     #[serde(default = "default_plugin_faults")]
@@ -285,6 +343,22 @@ pub(crate) struct LimitsConfig {
 
 fn default_memory() -> ByteSize {
     ByteSize::mib(128)
+}
+
+fn default_plugin_folder() -> String {
+    "plugins".to_owned()
+}
+
+fn default_plugin_start_time() -> HumanDuration {
+    HumanDuration::seconds(10)
+}
+
+fn default_plugin_output_factor() -> u32 {
+    4
+}
+
+fn default_plugin_log_lines() -> u32 {
+    Limits::default().log_lines
 }
 
 fn default_plugin_faults() -> u32 {
@@ -315,6 +389,12 @@ fn yes() -> bool {
     true
 }
 
+impl Default for PluginsConfig {
+    fn default() -> PluginsConfig {
+        PluginsConfig { folder: default_plugin_folder(), cache: None, watch: None }
+    }
+}
+
 impl Default for MemoryConfig {
     fn default() -> MemoryConfig {
         MemoryConfig { max: default_memory() }
@@ -335,6 +415,13 @@ impl Default for MetadataConfig {
 
 impl Default for LimitsConfig {
     fn default() -> LimitsConfig {
-        LimitsConfig { memory: default_plugin_memory(), time: default_plugin_time(), faults_per_minute: default_plugin_faults() }
+        LimitsConfig {
+            memory: default_plugin_memory(),
+            time: default_plugin_time(),
+            start_time: default_plugin_start_time(),
+            output_factor: default_plugin_output_factor(),
+            log_lines: default_plugin_log_lines(),
+            faults_per_minute: default_plugin_faults(),
+        }
     }
 }

@@ -5,17 +5,17 @@
 //! when a pipeline cannot go on, or at once when it is asked twice.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use snowgate_connect::guard::GuardError;
-use snowgate_connect::snapshot::{Memory, Snapshot};
+use snowgate_connect::snapshot::{Memory, Reloads as ReloadsView, Snapshot};
 use snowgate_kafka::Need;
 use snowgate_record::ErrorClass;
 use snowgate_snowflake::client::{Client, WeakClient};
 use snowgate_snowflake::error::Failure;
 use snowgate_snowflake::sql;
-use snowgate_transform::{Engine, EngineSettings, Plugin, PluginSettings};
 use tokio::sync::mpsc::unbounded_channel;
 use tracing::{info, warn};
 
@@ -23,6 +23,8 @@ use crate::board;
 use crate::budget::Budget;
 use crate::connectors::interface::{Interface, Serving};
 use crate::group::{Group, OnFailure, Process};
+use crate::plugins::{PluginError, Plugins};
+use crate::reload::{self, Hangups, PluginFiles};
 use crate::settings::{PipelineSettings, Settings};
 use crate::stages::Plan;
 use crate::telemetry::Levels;
@@ -41,7 +43,7 @@ pub(crate) enum Error {
     #[error("pipeline `{pipeline}` cannot use Kafka")]
     Kafka { pipeline: Arc<str>, source: snowgate_kafka::Error },
     #[error("pipeline `{pipeline}` cannot run its plugins")]
-    Plugins { pipeline: Arc<str>, source: snowgate_transform::Error },
+    Plugins { pipeline: Arc<str>, source: PluginError },
     #[error("Snowflake cannot be used")]
     Snowflake { source: Box<snowgate_snowflake::Error> },
     #[error("table `{table}` of pipeline `{pipeline}` cannot be used")]
@@ -85,11 +87,28 @@ impl Error {
 pub(crate) struct Gateway {
     process: Process,
     started_ms: i64,
-    /// Compiles and runs plugins; made with the first one, so that without plugins no wasm is on the road at all.
-    engine: Mutex<Option<Engine>>,
+    plugins: Plugins,
+    reloads: Reloads,
     groups: Mutex<BTreeMap<Arc<str>, Arc<Group>>>,
     /// Of the logins in use, for pipelines to share; whoever uses one keeps it.
     clients: Mutex<Vec<WeakClient>>,
+}
+
+/// How often plugins were reloaded.
+#[derive(Default)]
+pub(crate) struct Reloads {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Reloads {
+    pub(crate) fn succeeded(&self) {
+        self.succeeded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Runs until it is told to stop.
@@ -100,7 +119,7 @@ pub(crate) fn run(settings: &Settings, levels: Levels) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|source| Error::Runtime { source })?;
-    let gateway = Arc::new(Gateway::new(settings.memory_max, runtime.handle().clone()));
+    let gateway = Arc::new(Gateway::new(settings, runtime.handle().clone()));
     let result = runtime.block_on(run_pipelines(settings, levels, &gateway));
     // A request that still waits for its answer says nothing that matters now.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -109,6 +128,7 @@ pub(crate) fn run(settings: &Settings, levels: Levels) -> Result<(), Error> {
 
 async fn run_pipelines(settings: &Settings, levels: Levels, gateway: &Arc<Gateway>) -> Result<(), Error> {
     let mut shutdown = Shutdown::new().map_err(|source| Error::Runtime { source })?;
+    let hangups = Hangups::new().map_err(|source| Error::Runtime { source })?;
     let interface = match &settings.worker {
         Some(worker) => Some(Interface::open(gateway, worker, levels, settings.shutdown_grace).await?),
         None => None,
@@ -131,7 +151,9 @@ async fn run_pipelines(settings: &Settings, levels: Levels, gateway: &Arc<Gatewa
         gateway.start(pipeline, plan, Box::new(move |error| drop(failed.send(error))))?;
     }
     let serving = interface.map(Interface::serve);
+    let reloading = tokio::spawn(reload::run(gateway.clone(), settings.clone(), hangups));
     let outcome = watch(gateway, &mut shutdown, &mut failures).await;
+    reloading.abort();
     tokio::select! {
         () = stop(gateway, serving, settings.shutdown_grace) => {}
         () = shutdown.asked() => {
@@ -144,11 +166,12 @@ async fn run_pipelines(settings: &Settings, levels: Levels, gateway: &Arc<Gatewa
 }
 
 impl Gateway {
-    fn new(memory_max: usize, runtime: tokio::runtime::Handle) -> Gateway {
+    fn new(settings: &Settings, runtime: tokio::runtime::Handle) -> Gateway {
         Gateway {
-            process: Process { clock: Clock::start(), budget: Budget::new(memory_max), runtime },
+            process: Process { clock: Clock::start(), budget: Budget::new(settings.memory_max), runtime },
             started_ms: board::now(),
-            engine: Mutex::default(),
+            plugins: Plugins::new(settings.plugins.cache.clone()),
+            reloads: Reloads::default(),
             groups: Mutex::default(),
             clients: Mutex::default(),
         }
@@ -158,24 +181,27 @@ impl Gateway {
         &self.process.runtime
     }
 
-    /// Compiles the plugins of a pipeline; the same file in two places is two plugins, for it may be configured differently.
+    pub(crate) fn plugins(&self) -> &Plugins {
+        &self.plugins
+    }
+
+    pub(crate) fn reloads(&self) -> &Reloads {
+        &self.reloads
+    }
+
+    /// Of all pipelines.
+    pub(crate) fn plugin_files(&self) -> PluginFiles {
+        let mut files = PluginFiles::new();
+        for loaded in self.groups().iter().flat_map(|group| group.plan().plugins().cloned().collect::<Vec<_>>()) {
+            let digest = loaded.plugin.identity().digest.clone();
+            files.entry(loaded.settings.plugin.path).or_default().push(digest);
+        }
+        files
+    }
+
+    /// Loads the plugins of a pipeline.
     pub(crate) fn load_plugins(&self, pipeline: &PipelineSettings) -> Result<Plan, Error> {
-        let failed = |source| Error::Plugins { pipeline: pipeline.name.clone(), source };
-        let load = |settings: &[PluginSettings]| -> Result<Vec<Arc<Plugin>>, Error> {
-            let mut plugins = Vec::new();
-            for settings in settings {
-                let mut engine = lock(&self.engine);
-                let engine = match &*engine {
-                    Some(engine) => engine,
-                    None => engine.insert(Engine::new(&EngineSettings::default()).map_err(failed)?),
-                };
-                let plugin = Plugin::load(engine, settings).map_err(failed)?;
-                info!(pipeline = %pipeline.name, plugin = plugin.name(), version = plugin.version(), sha256 = plugin.digest(), "plugin loaded");
-                plugins.push(Arc::new(plugin));
-            }
-            Ok(plugins)
-        };
-        Ok(Plan { before: load(&pipeline.plugins)?, road: pipeline.road.clone(), after: load(&pipeline.plugins_after)? })
+        self.plugins.plan(pipeline).map_err(|source| Error::Plugins { pipeline: pipeline.name.clone(), source })
     }
 
     /// Finds out what a person would have to change, before anything moves.
@@ -244,7 +270,7 @@ impl Gateway {
         lock(&self.groups).get(name).cloned()
     }
 
-    fn groups(&self) -> Vec<Arc<Group>> {
+    pub(crate) fn groups(&self) -> Vec<Arc<Group>> {
         lock(&self.groups).values().cloned().collect()
     }
 
@@ -259,6 +285,10 @@ impl Gateway {
                 used_bytes: self.process.budget.used() as u64,
                 max_bytes: self.process.budget.max() as u64,
                 resident_bytes: resident_bytes(),
+            },
+            reloads: ReloadsView {
+                succeeded: self.reloads.succeeded.load(Ordering::Relaxed),
+                failed: self.reloads.failed.load(Ordering::Relaxed),
             },
             pipelines: self.groups().iter().map(|group| group.view()).collect(),
         }

@@ -32,7 +32,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::requests::Requests;
 use crate::settings::{OnRegression, PipelineSettings, Topics};
-use crate::stages::Plan;
+use crate::stages::{Loaded, Plan};
 use crate::worker::{Clock, Mailbox, Message, Worker};
 
 /// How long the group waits for channels to say where their partitions start. Well below `max.poll.interval.ms`.
@@ -142,7 +142,8 @@ impl Context {
 /// A running pipeline.
 pub(crate) struct Group {
     settings: Arc<PipelineSettings>,
-    plan: Plan,
+    /// What new batches go through; partitions may still be on their way to it.
+    plan: Mutex<Plan>,
     context: Arc<Context>,
     workers: Mutex<Vec<Worker>>,
     stopping: Arc<Stopping>,
@@ -204,7 +205,7 @@ impl Group {
         let mut workers = Vec::new();
         for index in 0..settings.workers {
             let worker = Worker::start(&settings.name, index, context.clone(), &plan)
-                .map_err(|source| Error::Plugins { pipeline: settings.name.clone(), source })?;
+                .map_err(|source| Error::Plugins { pipeline: settings.name.clone(), source: source.into() })?;
             workers.push(worker);
         }
         let kafka = |source| Error::Kafka { pipeline: settings.name.clone(), source };
@@ -229,11 +230,30 @@ impl Group {
         if let Some(pattern) = matching {
             tasks.push(Background(process.runtime.spawn(follow_topics(context.clone(), pattern))));
         }
-        Ok(Group { settings, plan, context, workers: Mutex::new(workers), stopping, tasks })
+        Ok(Group { settings, plan: Mutex::new(plan), context, workers: Mutex::new(workers), stopping, tasks })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    pub(crate) fn settings(&self) -> &PipelineSettings {
+        &self.settings
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        self.plan.lock().expect("no one panics while holding the plan").clone()
+    }
+
+    /// Lets each partition go over to `plan` when what it has read is settled. Nothing happens when a worker cannot have it.
+    pub(crate) fn swap(&self, plan: Plan) -> Result<(), snowgate_transform::Error> {
+        let workers = self.workers.lock().expect("no one panics while holding the workers");
+        let stages = workers.iter().map(|_| plan.start()).collect::<Result<Vec<_>, _>>()?;
+        for (worker, stages) in workers.iter().zip(stages) {
+            worker.mailbox.send(Message::Swap(Box::new(stages)));
+        }
+        *self.plan.lock().expect("no one panics while holding the plan") = plan;
+        Ok(())
     }
 
     pub(crate) fn progress(&self) -> &Progress {
@@ -290,9 +310,9 @@ impl Group {
             Health::Failed(why) => ("FAILED", Some(why)),
         };
         let (appends, append_bytes, append_errors) = context.progress.appends();
-        let counts = context.progress.plugins();
-        let plugins = self.plan.plugins().enumerate().map(|(index, plugin)| {
-            let count = counts.get(index).copied().unwrap_or_default();
+        let plan = self.plan();
+        let plugins = plan.plugins().map(|Loaded { plugin, .. }| {
+            let count = context.progress.plugin(plugin.name());
             PluginView {
                 name: plugin.name().to_owned(),
                 version: plugin.version().to_owned(),
@@ -320,6 +340,7 @@ impl Group {
             bytes_consumed: context.progress.bytes(),
             rows_committed: context.progress.rows(),
             records_dropped: context.progress.records_dropped(),
+            dropped: context.progress.dropped_by_reason(),
             appends,
             append_bytes,
             append_errors,
@@ -327,7 +348,7 @@ impl Group {
             dead_letters: context.progress.dead_letters(),
             plugins: plugins.collect(),
             last_errors: context.board.errors(),
-            config: settings.shown(),
+            config: settings.shown(plan.names()),
             partitions,
         }
     }
@@ -459,6 +480,12 @@ impl Assignments for Member {
 
     fn partition_failed(&self, partition: TopicPartition, error: KafkaError) {
         self.mailbox(&partition).send(Message::ReadFailed { topic_partition: partition.clone(), error });
+    }
+
+    fn committed(&self, offsets: Vec<GroupOffset>) {
+        for GroupOffset { topic_partition, next, .. } in offsets {
+            self.mailbox(&topic_partition).send(Message::GroupCommitted { topic_partition: topic_partition.clone(), next });
+        }
     }
 
     fn commit_failed(&self, error: KafkaError) {

@@ -58,6 +58,7 @@ pub(crate) const ROOT: &[Key] = &[
     optional("memory", Kind::Section(MEMORY), "[memory]"),
     optional("shutdown", Kind::Section(SHUTDOWN), "[shutdown]"),
     optional("log", Kind::Section(LOG), "[log]"),
+    optional("plugins", Kind::Section(PLUGINS), "[plugins]"),
     optional("connect", Kind::Section(CONNECT), "[connect]"),
     optional("pipeline", Kind::Named(PIPELINE), "[pipeline.NAME]"),
 ];
@@ -88,6 +89,12 @@ const SHUTDOWN: &[Key] = &[optional("grace", Kind::Duration, "grace = \"25s\"")]
 const LOG: &[Key] = &[
     optional("format", Kind::Choice(&["text", "json"]), "format = \"text\""),
     optional("level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "level = \"info\""),
+];
+
+const PLUGINS: &[Key] = &[
+    optional("folder", Kind::Text, "folder = \"plugins\""),
+    optional("cache", Kind::Text, "cache = \"/var/cache/snowgate\""),
+    optional("watch", Kind::Duration, "watch = \"5s\""),
 ];
 
 const CONNECT: &[Key] = &[
@@ -159,17 +166,23 @@ const METADATA: &[Key] = &[
 ];
 
 const TRANSFORM: &[Key] = &[
-    required("plugin", Kind::Text, "plugin = \"plugins/kline_flatten.wasm\""),
+    optional("use", Kind::Text, "use = \"kline-flatten\""),
+    optional("path", Kind::Text, "path = \"plugins/kline_flatten.wasm\""),
     optional("name", Kind::Text, "name = \"kline_flatten\""),
     optional("sha256", Kind::Text, "sha256 = \"5f1c…\""),
     optional("allow", Kind::Texts, "allow = [\"log\", \"metrics\"]"),
     optional("with", Kind::Any, "with = { closed_only = true }"),
+    optional("on_reject", Kind::Choice(&["dead_letter", "drop", "block"]), "on_reject = \"dead_letter\""),
+    optional("on_trap", Kind::Choice(&["dead_letter", "drop", "block"]), "on_trap = \"dead_letter\""),
     optional("limits", Kind::Section(LIMITS), "limits = { memory = \"64MiB\" }"),
 ];
 
 const LIMITS: &[Key] = &[
     optional("memory", Kind::Size, "memory = \"64MiB\""),
     optional("time", Kind::Duration, "time = \"1s\""),
+    optional("start_time", Kind::Duration, "start_time = \"10s\""),
+    optional("output_factor", Kind::Count, "output_factor = 4"),
+    optional("log_lines", Kind::Count, "log_lines = 100"),
     optional("faults_per_minute", Kind::Count, "faults_per_minute = 1000"),
 ];
 
@@ -330,7 +343,7 @@ mod tests {
     fn a_misplaced_key_is_told_where_it_belongs() {
         assert_eq!(home_of("topics").as_deref(), Some("[pipeline.NAME]"));
         assert_eq!(home_of("grace").as_deref(), Some("[shutdown]"));
-        assert_eq!(home_of("plugin").as_deref(), Some("[[pipeline.NAME.transform]]"));
+        assert_eq!(home_of("sha256").as_deref(), Some("[[pipeline.NAME.transform]]"));
         assert_eq!(home_of("headers"), None, "it is written in line");
         assert_eq!(home_of("kafka"), None, "it is a section");
         assert_eq!(home_of("nothing"), None);

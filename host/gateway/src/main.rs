@@ -3,7 +3,7 @@
 //! In reading order: [`cli`] is what a person can ask for; [`config`], [`units`], [`keys`], [`document`], [`problems`] and
 //! [`settings`] turn the file into checked settings; [`check`] tries them and moves nothing, [`import`] says what becomes of another
 //! worker's connectors, [`verify`] compares two tables. [`gateway`] starts, watches and stops the pipelines, those of the file and
-//! those of [`connectors`]; each is a [`group`] of partitions, and a [`worker`] owns some of them. [`pipeline`] is the straight line
+//! those of [`connectors`], with their [`plugins`], which [`reload`] changes under way; each is a [`group`] of partitions, and a [`worker`] owns some of them. [`pipeline`] is the straight line
 //! of one, [`stages`] what it does between Kafka and the rows, [`letter`] what it says of a dead one, [`partition`] its state machine.
 //! [`requests`] and [`commits`] carry its requests, [`memo`] is what a group commit remembers, [`budget`] how much is held,
 //! [`progress`] what was counted, [`board`] where each partition stands. [`report`] and [`telemetry`] are what people see;
@@ -37,8 +37,10 @@ mod letter;
 mod memo;
 mod partition;
 mod pipeline;
+mod plugins;
 mod problems;
 mod progress;
+mod reload;
 mod report;
 mod requests;
 mod settings;

@@ -14,11 +14,13 @@
 //!   the channel is opened anew and the committed offset decides;
 //! - a body waits for the dead letters in its range, so that a committed offset never covers a dead letter that was not
 //!   delivered;
-//! - the channel is opened only while this process owns the partition.
+//! - the channel is opened only while this process owns the partition;
+//! - plugins are swapped only when nothing read through the earlier ones is left to settle, and the group offset is past it.
 
 mod event;
 mod held;
 mod opening;
+mod swap;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +33,7 @@ pub(crate) use event::{
 };
 use held::{BodyState, Held};
 use opening::AfterOpen;
+use swap::Swap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -65,6 +68,8 @@ pub(crate) struct Partition<C> {
     last_read: Option<Offset>,
     /// The last offset at and below which all is settled.
     settled: Option<Offset>,
+    /// The next record to read, as the group has it.
+    group_offset: Option<Offset>,
     held: Held,
     /// A dead letter could not be delivered: its record must be read again.
     undelivered: bool,
@@ -81,6 +86,8 @@ pub(crate) struct Partition<C> {
     blocked: Option<BlockReason>,
     probe_at: Option<Millis>,
     deadline: Option<Millis>,
+    /// Other plugins wait for what was read to be settled.
+    swap: Option<Swap>,
 }
 
 impl<C: Clone> Partition<C> {
@@ -97,6 +104,7 @@ impl<C: Clone> Partition<C> {
             first_read: None,
             last_read: None,
             settled: None,
+            group_offset: None,
             held: Held::new(0),
             undelivered: false,
             refused: BTreeSet::new(),
@@ -108,6 +116,7 @@ impl<C: Clone> Partition<C> {
             blocked: None,
             probe_at: None,
             deadline: None,
+            swap: None,
         }
     }
 
@@ -116,6 +125,7 @@ impl<C: Clone> Partition<C> {
         self.phase == Phase::Running
             && self.blocked.is_none()
             && self.deadline.is_none()
+            && self.swap.is_none()
             && (self.held.bodies() < self.policy.max_bodies || !self.open_is_full())
     }
 
@@ -159,7 +169,7 @@ impl<C: Clone> Partition<C> {
 
     /// When [`Event::Tick`] is wanted next.
     pub(crate) fn due_at(&self) -> Option<Millis> {
-        let mut due = [self.deadline, None, None, None, None];
+        let mut due = [self.deadline, None, None, None, None, None];
         match self.phase {
             Phase::Opening { retry_at, .. } => due[2] = retry_at,
             Phase::Running => {
@@ -171,6 +181,7 @@ impl<C: Clone> Partition<C> {
                 if self.deadline.is_none() && self.blocked.is_none() {
                     due[4] = self.held.waits_since().map(|since| since + self.policy.commit_stall);
                 }
+                due[5] = self.swap_due_at();
             }
             Phase::Idle | Phase::Rewinding => {}
         }
@@ -194,7 +205,12 @@ impl<C: Clone> Partition<C> {
             }
             Event::LogEnd(end) => self.log_end(end, now, actions),
             Event::ReadFailed(reason) => self.block(reason, now, actions),
-            Event::Rewound => self.rewound(),
+            Event::Rewound => self.rewound(now, actions),
+            Event::GroupCommitted(next) => {
+                self.group_offset = self.group_offset.max(Some(next));
+                self.swap_if_settled(now, actions);
+            }
+            Event::SwapAsked => self.swap_asked(now, actions),
             Event::Tick => self.tick(now, actions),
             Event::Revoked { deadline } => self.revoked(deadline, now, actions),
             Event::Lost => self.let_go(actions),
@@ -209,6 +225,7 @@ impl<C: Clone> Partition<C> {
         self.held = Held::new(next_body);
         self.remembered = remembered;
         self.row_errors = remembered.row_errors;
+        self.group_offset = remembered.group_offset;
         self.settled = remembered.group_offset.and_then(Offset::previous);
         self.begin_open(AfterOpen::Start, false, actions);
     }
@@ -229,9 +246,10 @@ impl<C: Clone> Partition<C> {
         actions.push(Action::Rewind { from });
     }
 
-    fn rewound(&mut self) {
+    fn rewound(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
         if self.phase == Phase::Rewinding {
             self.phase = Phase::Running;
+            self.swap_if_settled(now, actions);
         }
     }
 
@@ -261,11 +279,13 @@ impl<C: Clone> Partition<C> {
         }
         self.settle(actions);
         self.finish_if_drained(actions);
+        self.swap_if_settled(now, actions);
     }
 
     fn seal_if_due(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
         let Some(since) = self.held.open_since() else { return };
-        let due = self.deadline.is_some() || now >= since + self.policy.linger || self.open_is_full();
+        let at_once = self.deadline.is_some() || self.swap.is_some();
+        let due = at_once || now >= since + self.policy.linger || self.open_is_full();
         if due && (self.held.bodies() < self.policy.max_bodies || self.deadline.is_some()) {
             self.held.seal(actions);
         }
@@ -539,6 +559,7 @@ impl<C: Clone> Partition<C> {
         self.phase = Phase::Idle;
         self.session += 1;
         self.deadline = None;
+        self.swap = None;
         self.blocked = None;
         actions.push(Action::Drained);
     }

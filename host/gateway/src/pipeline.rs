@@ -5,7 +5,9 @@
 
 mod encode;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -26,6 +28,7 @@ use crate::killpoint::kill_point;
 use crate::memo::Memo;
 use crate::partition::{Action, BlockReason, BodyId, Event, Millis, Partition, Remembered};
 use crate::requests::PartitionEvent;
+use crate::stages::Stages;
 use crate::worker::{Epoch, Message, ReplyTo, StartReply, Tools, Turn, Work};
 
 /// Records taken from Kafka at once: enough that the costs per batch vanish, few enough that a plugin's turn stays short.
@@ -46,6 +49,8 @@ pub(crate) struct Pipeline {
     channel: ChannelName,
     machine: Partition<ContinuationToken>,
     queue: Option<PartitionQueue>,
+    /// The worker's, until a swap takes its newer ones.
+    stages: Rc<RefCell<Stages>>,
     rows: RowWriter,
     body: OpenBody,
     sealed: HashMap<BodyId, Sealed>,
@@ -69,7 +74,13 @@ struct Sealed {
 }
 
 impl Pipeline {
-    pub(crate) fn new(context: Arc<Context>, reply: ReplyTo, worker: u32, mut queue: PartitionQueue) -> Pipeline {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        reply: ReplyTo,
+        worker: u32,
+        mut queue: PartitionQueue,
+        stages: Rc<RefCell<Stages>>,
+    ) -> Pipeline {
         let topic_partition = &reply.topic_partition;
         let route = context.route(&topic_partition.topic);
         let mailbox = reply.mailbox.clone();
@@ -85,6 +96,7 @@ impl Pipeline {
             refusal: None,
             channel,
             machine: Partition::new(context.policy.clone()),
+            stages,
             rows,
             body: OpenBody::new(),
             sealed: HashMap::new(),
@@ -150,6 +162,15 @@ impl Pipeline {
                 None => return Turn::Idle,
             },
         };
+        if !work.ready && !self.transform(&mut work, tools) {
+            // Its records are read again, or it waits for other plugins.
+            match self.queue {
+                Some(_) => self.unfinished = Some(work),
+                None => tools.give_back(work),
+            }
+            self.recharge();
+            return Turn::Idle;
+        }
         let turn = self.encode_all(&mut work, tools);
         match turn {
             Turn::Worked => tools.give_back(work),
@@ -161,7 +182,7 @@ impl Pipeline {
         turn
     }
 
-    /// Kafka → a batch, through the plugins.
+    /// Kafka → a batch.
     fn consume(&mut self, tools: &mut Tools) -> Option<Work> {
         let queue = self.queue.as_mut()?;
         let mut work = tools.take_work(&self.reply.topic_partition);
@@ -178,15 +199,23 @@ impl Pipeline {
         if let Some(timestamp) = work.batch.timestamps().last() {
             self.place.read(*timestamp);
         }
+        Some(work)
+    }
+
+    /// The batch through the stages. False when they did not take it, and nothing of it counts.
+    fn transform(&mut self, work: &mut Work, tools: &mut Tools) -> bool {
         if self.context.settings.rows.metadata.push_time {
             self.rows.set_push_time(board::now());
         }
-        work.staged = !tools.stages.is_straight(&work.batch);
+        let stages = self.stages.clone();
+        let mut stages = stages.borrow_mut();
+        work.staged = !stages.is_straight(&work.batch);
         if !work.staged {
             self.rows.set_form(Form::Text);
-            return Some(work);
+            work.ready = true;
+            return true;
         }
-        let processed = tools.stages.process(&work.batch, &mut work.outcome);
+        let processed = stages.process(&work.batch, &mut work.outcome);
         if let Err(error @ PluginError::TooManyFaults { rests, .. }) = &processed {
             // The records wait in Kafka; this batch is read again, for nothing of it counts.
             let rests = Millis::try_from(rests.as_millis()).unwrap_or(Millis::MAX);
@@ -195,20 +224,20 @@ impl Pipeline {
             self.queue = None;
             self.place.rest(error.to_string(), error.hint());
             self.context.board.error(error.to_string());
-            tools.give_back(work);
-            return None;
+            return false;
         }
         if let Err(error) = processed {
             // Without its plugins a record has no meaning here: keep it in Kafka.
             error!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "plugins cannot run");
-            tools.give_back(work);
-            self.on(Event::ReadFailed(BlockReason::Unreadable), tools);
-            return None;
+            self.on(Event::ReadFailed(BlockReason::PluginsFailed), tools);
+            return false;
         }
+        work.ready = true;
         self.rows.set_form(if work.outcome.converted { Form::Json } else { Form::Text });
-        self.context.progress.judged(&work.outcome.verdicts);
-        self.context.progress.dropped(work.outcome.dropped);
-        Some(work)
+        self.context.progress.judged(stages.plan().names(), &work.outcome.verdicts);
+        self.context.progress.dropped("plugin_dropped", work.outcome.dropped_by_plugins);
+        self.context.progress.dropped("transformation", work.outcome.dropped_by_road);
+        true
     }
 
     /// Kafka stopped this partition: read it again where that may help, and stop where it may not.
@@ -344,6 +373,7 @@ impl Pipeline {
             }
             Action::CommitGroupOffset { next, committed, row_errors } => self.commit_group_offset(next, committed, row_errors),
             Action::Rewind { from } => self.rewind(from),
+            Action::Swap => self.swap(tools),
             Action::Blocked(reason) => {
                 error!(%topic, partition, reason = reason.as_str(), hint = reason.hint(), "partition blocked");
                 let detail = self.refusal.take();
@@ -395,6 +425,22 @@ impl Pipeline {
             from,
             Box::new(move |queue| mailbox.send(Message::Rewound { topic_partition: rewound, epoch, from, queue })),
         );
+    }
+
+    /// From here on the worker's newest stages; the earlier ones go with the last partition that leaves them.
+    fn swap(&mut self, tools: &Tools) {
+        kill_point("swapped");
+        let next = self.machine.resume_after().map(|last| last.next().get());
+        info!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, offset = next, "plugins swapped");
+        self.stages = tools.stages.clone();
+        if let Some(work) = &mut self.unfinished {
+            // What of it was looked at is passed over; the rest is for the new ones alone.
+            work.begin();
+        }
+        if let Some((_, from)) = self.rewind_again {
+            // The rest of a plugin that failed too often ends with the plugin.
+            self.rewind(from);
+        }
     }
 
     fn let_go(&mut self) {

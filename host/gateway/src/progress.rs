@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use snowgate_connect::snapshot::Histogram;
@@ -15,12 +15,13 @@ pub(crate) struct Progress {
     records: AtomicU64,
     bytes: AtomicU64,
     rows: AtomicU64,
-    dropped: AtomicU64,
     append_bytes: AtomicU64,
     append_errors: AtomicU64,
     append_times: Times,
+    dropped: Mutex<BTreeMap<&'static str, u64>>,
     dead_letters: Mutex<BTreeMap<&'static str, u64>>,
-    plugins: Mutex<Vec<PluginCounts>>,
+    /// By what the operator calls them, so that a plugin that was reloaded counts on.
+    plugins: Mutex<BTreeMap<Arc<str>, PluginCounts>>,
 }
 
 /// How long requests took.
@@ -41,8 +42,11 @@ impl Progress {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 
-    pub(crate) fn dropped(&self, records: u64) {
-        self.dropped.fetch_add(records, Ordering::Relaxed);
+    /// Records that the rule `reason` dropped.
+    pub(crate) fn dropped(&self, reason: &'static str, records: u64) {
+        if records > 0 {
+            *self.dropped.lock().expect("no one panics while counting").entry(reason).or_default() += records;
+        }
     }
 
     pub(crate) fn dead_letter(&self, reason: &'static str) {
@@ -60,13 +64,13 @@ impl Progress {
     }
 
     /// What plugins answered for one batch, plugin by plugin.
-    pub(crate) fn judged(&self, counts: &[PluginCounts]) {
+    pub(crate) fn judged<'a>(&self, names: impl Iterator<Item = &'a Arc<str>>, counts: &[PluginCounts]) {
         let mut plugins = self.plugins.lock().expect("no one panics while counting");
-        if plugins.len() < counts.len() {
-            plugins.resize(counts.len(), PluginCounts::default());
-        }
-        for (sum, count) in plugins.iter_mut().zip(counts) {
-            sum.add(count);
+        for (name, count) in names.zip(counts) {
+            match plugins.get_mut(name) {
+                Some(sum) => sum.add(count),
+                None => drop(plugins.insert(name.clone(), *count)),
+            }
         }
     }
 
@@ -84,7 +88,11 @@ impl Progress {
     }
 
     pub(crate) fn records_dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.dropped.lock().expect("no one panics while counting").values().sum()
+    }
+
+    pub(crate) fn dropped_by_reason(&self) -> Vec<(String, u64)> {
+        by_reason(&self.dropped)
     }
 
     /// Requests, bytes that were taken, and failures.
@@ -100,13 +108,17 @@ impl Progress {
 
     /// By reason.
     pub(crate) fn dead_letters(&self) -> Vec<(String, u64)> {
-        let letters = self.dead_letters.lock().expect("no one panics while counting");
-        letters.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
+        by_reason(&self.dead_letters)
     }
 
-    pub(crate) fn plugins(&self) -> Vec<PluginCounts> {
-        self.plugins.lock().expect("no one panics while counting").clone()
+    pub(crate) fn plugin(&self, name: &str) -> PluginCounts {
+        self.plugins.lock().expect("no one panics while counting").get(name).copied().unwrap_or_default()
     }
+}
+
+fn by_reason(counts: &Mutex<BTreeMap<&'static str, u64>>) -> Vec<(String, u64)> {
+    let counts = counts.lock().expect("no one panics while counting");
+    counts.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
 }
 
 impl Times {
@@ -148,9 +160,11 @@ mod tests {
     fn progress_reads_as_a_sentence() {
         let progress = Progress::default();
         progress.committed(7);
-        progress.dropped(2);
+        progress.dropped("plugin_dropped", 2);
+        progress.dropped("tombstone", 0);
         progress.dead_letter("not_json");
         assert_eq!(progress.to_string(), "0 records (0 bytes) consumed, 7 rows committed, 2 records dropped, 1 dead letters");
+        assert_eq!(progress.dropped_by_reason(), [("plugin_dropped".to_owned(), 2)]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod plugins;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub(crate) use crate::config::{OnError, OnRegression, OnTombstone};
 use crate::document::Document;
 use crate::problems::{ConfigProblems, list, nearest};
 pub(crate) use crate::settings::pipeline::{Letters, PipelineKind, PipelineSettings, Tables, Topics};
+pub(crate) use crate::settings::plugins::{PluginsSettings, TransformSettings};
 use crate::units::{ByteSize, HumanDuration};
 
 /// Everything the gateway runs by.
@@ -36,12 +37,23 @@ pub(crate) struct Settings {
     pub(crate) memory_max: usize,
     pub(crate) shutdown_grace: Duration,
     pub(crate) log: LogConfig,
+    pub(crate) plugins: PluginsSettings,
+    /// The configuration file, where there is one.
+    pub(crate) written: Option<Written>,
     /// The `[snowflake]` section, where there is one.
     pub(crate) snowflake: Option<Arc<SnowflakeSettings>>,
     /// The `[connect]` section, where there is one.
     pub(crate) worker: Option<WorkerSettings>,
     /// By name; at least one, unless connectors come by REST.
     pub(crate) pipelines: Vec<PipelineSettings>,
+}
+
+/// A configuration file as it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) file: PathBuf,
+    /// What is in it. Secrets are not, only where they are.
+    pub(crate) table: toml::Table,
 }
 
 /// A budget below this could not hold one fetch of each of a few partitions.
@@ -69,6 +81,8 @@ impl Settings {
             memory_max: MemoryConfig::default().max.bytes(),
             shutdown_grace: ShutdownConfig::default().grace.get(),
             log: LogConfig { level: log_level(worker.log_level.as_deref()), ..LogConfig::default() },
+            plugins: PluginsSettings::unsaid(),
+            written: None,
             snowflake: None,
             worker: Some(worker),
             pipelines: Vec::new(),
@@ -83,7 +97,10 @@ impl Settings {
         let mut check = Check { document, folder };
         let settings = config.and_then(|config| check.settings(config));
         match (settings, check.document.into_problems()) {
-            (Some(settings), problems) if problems.is_empty() => Ok(settings),
+            (Some(settings), problems) if problems.is_empty() => {
+                let table = source.parse().expect("what was read as a configuration is TOML");
+                Ok(Settings { written: Some(Written { file: file.to_owned(), table }), ..settings })
+            }
             (_, problems) => Err(ConfigProblems::wrong(file, problems)),
         }
     }
@@ -109,10 +126,18 @@ struct Check<'s> {
     folder: &'s Path,
 }
 
+/// What all pipelines of a file have in common.
+struct Shared<'c> {
+    memory: ByteSize,
+    kafka: Option<&'c KafkaConfig>,
+    snowflake: Option<&'c Arc<SnowflakeSettings>>,
+    plugin_folder: PathBuf,
+}
+
 impl Check<'_> {
     /// `None` only when there is a problem.
     fn settings(&mut self, config: Config) -> Option<Settings> {
-        let Config { kafka, snowflake, memory, shutdown, log, connect, pipeline: pipelines } = config;
+        let Config { kafka, snowflake, memory, shutdown, log, plugins, connect, pipeline: pipelines } = config;
         self.range("memory.max", memory.max, MEMORY);
         self.range("shutdown.grace", shutdown.grace, GRACE);
         let snowflake = snowflake.and_then(|config| self.snowflake(&config));
@@ -130,15 +155,21 @@ impl Check<'_> {
         }
         self.between_pipelines(&pipelines, kafka.as_ref().is_some_and(|kafka| kafka.group.is_some()));
         let snowflake = snowflake.map(Arc::new);
-        let checked: Vec<_> = pipelines
-            .iter()
-            .filter_map(|(name, pipeline)| self.pipeline(name, pipeline, memory.max, kafka.as_ref(), snowflake.as_ref()))
-            .collect();
+        let shared = Shared {
+            memory: memory.max,
+            kafka: kafka.as_ref(),
+            snowflake: snowflake.as_ref(),
+            plugin_folder: self.folder.join(&plugins.folder),
+        };
+        let plugins = self.plugins_section(&plugins);
+        let checked: Vec<_> = pipelines.iter().filter_map(|(name, pipeline)| self.pipeline(name, pipeline, &shared)).collect();
         let worker = connect.and_then(|config| self.connect(&config, kafka.as_ref()));
         Some(Settings {
             memory_max: memory.max.bytes(),
             shutdown_grace: shutdown.grace.get(),
             log,
+            plugins,
+            written: None,
             snowflake,
             worker,
             pipelines: checked,
@@ -193,14 +224,8 @@ impl Check<'_> {
         }
     }
 
-    fn pipeline(
-        &mut self,
-        name: &str,
-        config: &PipelineConfig,
-        memory: ByteSize,
-        kafka: Option<&KafkaConfig>,
-        snowflake: Option<&Arc<SnowflakeSettings>>,
-    ) -> Option<PipelineSettings> {
+    fn pipeline(&mut self, name: &str, config: &PipelineConfig, shared: &Shared<'_>) -> Option<PipelineSettings> {
+        let Shared { memory, kafka, snowflake, ref plugin_folder } = *shared;
         let path = format!("pipeline.{name}");
         let fits =
             (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
@@ -222,7 +247,9 @@ impl Check<'_> {
             let message = format!("`{path}.workers` is {workers}, not from {} to {}", WORKERS.start(), WORKERS.end());
             self.document.problem_at(&format!("{path}.workers"), message, None);
         }
-        let plugins = self.plugins(&path, &config.transform);
+        let has_dead_letter_topic =
+            config.dead_letter_topic.is_some() || self.document.is_spoilt(&format!("{path}.dead_letter_topic"));
+        let plugins = self.plugins(&path, &config.transform, plugin_folder, has_dead_letter_topic);
         let mode = match config.rows {
             RowsConfig::Content => RowMode::Content,
             RowsConfig::Columns => RowMode::Columns,

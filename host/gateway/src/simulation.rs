@@ -2,9 +2,10 @@
 //!
 //! A history is a seed. It makes a partition's log (gaps, records without rows, split records, poison), a Snowflake channel that
 //! keeps the documented rules (a continuation token is good once, an opening fences and discards), a consumer group, and two
-//! gateways that come, go, crash and wake up as zombies, over a network that loses requests and answers. When the faults end,
-//! every record must be in the table once and in order, or dropped, or a dead letter; and at no moment may the group offset
-//! have passed a record that was none of these.
+//! gateways that come, go, crash, swap their plugins and wake up as zombies, over a network that loses requests and answers. When
+//! the faults end, every record must be in the table once and in order, or dropped, or a dead letter; at no moment may the group
+//! offset have passed a record that was none of these; and plugins are swapped only with nothing at hand, where the group has what
+//! the earlier ones settled.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
@@ -299,6 +300,13 @@ impl World {
                     self.owner = None;
                 }
             }
+            Action::Swap => {
+                let gateway = &self.gateways[from];
+                assert!(gateway.open.is_empty() && gateway.bodies.is_empty(), "seed {seed}: plugins swapped with rows at hand");
+                let is_owner = self.owner == Some(from) && gateway.generation == self.generation;
+                let known = self.group.group_offset.and_then(Offset::previous);
+                assert!(!is_owner || gateway.machine.settled() <= known, "seed {seed}: plugins swapped before the group knew");
+            }
             Action::Blocked(_) | Action::Unblocked | Action::CommitStalled { .. } => {}
         }
     }
@@ -308,12 +316,17 @@ impl World {
         if self.gateways[from].generation != self.generation || self.owner != Some(from) {
             return;
         }
-        self.check_settled_below(commit.group_offset.expect("a commit has an offset"));
+        let next = commit.group_offset.expect("a commit has an offset");
+        self.check_settled_below(next);
         // A commit may be lost, never reordered.
         let lost = self.faulty && self.random.chance(30);
         self.gateways[from].unsent_commit = lost.then_some(commit);
         if !lost {
             self.group = commit;
+            let (life, delay) = (self.gateways[from].life, self.latency());
+            if !(self.faulty && self.random.chance(20)) {
+                self.after(delay, Delivery::Gateway { gateway: from, life, event: Event::GroupCommitted(next) });
+            }
         }
     }
 
@@ -469,7 +482,7 @@ impl World {
                 let to = self.random.below(2) as usize;
                 self.assign(to);
             }
-            Some(owner) => match self.random.below(6) {
+            Some(owner) => match self.random.below(8) {
                 // A crash: nothing in the process survives, requests under way do.
                 0 => {
                     self.lives += 1;
@@ -490,6 +503,7 @@ impl World {
                     self.after(late, Delivery::Gateway { gateway: owner, life, event: Event::Lost });
                     self.assign(1 - owner);
                 }
+                4 | 5 => self.event(owner, Event::SwapAsked),
                 _ => {}
             },
         }

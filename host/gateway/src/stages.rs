@@ -11,16 +11,26 @@ use snowgate_connect::road::{Converted, Rejected, Road, RoadSettings};
 use snowgate_record::{Offset, Record, RecordBatch, TopicPartition};
 use snowgate_transform::{Chain, Error, Identity, Plugin, PluginCounts, Transformed};
 
+use crate::settings::{OnError, TransformSettings};
+
 /// What the stages of one pipeline are made of, for each worker anew.
 #[derive(Clone, Default)]
 pub(crate) struct Plan {
-    pub(crate) before: Vec<Arc<Plugin>>,
+    pub(crate) before: Vec<Loaded>,
     pub(crate) road: Option<Arc<RoadSettings>>,
-    pub(crate) after: Vec<Arc<Plugin>>,
+    pub(crate) after: Vec<Loaded>,
+}
+
+/// A plugin in its place.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) settings: TransformSettings,
+    pub(crate) plugin: Arc<Plugin>,
 }
 
 /// The stages of one worker.
 pub(crate) struct Stages {
+    plan: Plan,
     before: Chain,
     road: Option<Road>,
     after: Chain,
@@ -34,7 +44,9 @@ pub(crate) struct Outcome {
     pub(crate) records: RecordBatch,
     /// In order of their index.
     pub(crate) rejected: Vec<Rejection>,
-    pub(crate) dropped: u64,
+    /// Records that plugins dropped, and those that transforms did.
+    pub(crate) dropped_by_plugins: u64,
+    pub(crate) dropped_by_road: u64,
     /// Whether the road was taken, so that keys and headers are JSON by now.
     pub(crate) converted: bool,
     /// Plugin by plugin.
@@ -58,6 +70,8 @@ pub(crate) struct Cause {
     pub(crate) by: Option<By>,
     /// The Java exception that Connect would name.
     pub(crate) exception: &'static str,
+    /// What becomes of the record, where that is not for the pipeline's `on_error` to say.
+    pub(crate) on_error: Option<OnError>,
 }
 
 /// What set a record aside.
@@ -77,40 +91,51 @@ impl Cause {
     /// Of a record that reached the rows, and makes none.
     pub(crate) fn of_row(reason: &'static str, message: impl Into<String>) -> Cause {
         let message = message.into();
-        Cause { reason, message, stage: Stage::TaskPut, by: None, exception: DATA_EXCEPTION }
+        Cause { reason, message, stage: Stage::TaskPut, by: None, exception: DATA_EXCEPTION, on_error: None }
     }
 
     fn of_road(rejected: Rejected) -> Cause {
         let Rejected { stage, class, exception, message, .. } = rejected;
-        Cause { reason: reason_of(stage), message, stage, by: Some(By::Class(class)), exception }
+        Cause { reason: reason_of(stage), message, stage, by: Some(By::Class(class)), exception, on_error: None }
     }
 }
 
 impl Outcome {
     pub(crate) fn new() -> Outcome {
         let records = RecordBatch::new(TopicPartition::new("", 0));
-        Outcome { records, rejected: Vec::new(), dropped: 0, converted: false, verdicts: Vec::new() }
+        Outcome { records, rejected: Vec::new(), dropped_by_plugins: 0, dropped_by_road: 0, converted: false, verdicts: Vec::new() }
     }
 }
 
 impl Plan {
     /// Starts an instance of each plugin.
     pub(crate) fn start(&self) -> Result<Stages, Error> {
+        let chain = |loaded: &[Loaded]| Chain::new(&loaded.iter().map(|loaded| loaded.plugin.clone()).collect::<Vec<_>>());
         Ok(Stages {
-            before: Chain::new(&self.before)?,
+            before: chain(&self.before)?,
             road: self.road.clone().map(Road::new),
-            after: Chain::new(&self.after)?,
+            after: chain(&self.after)?,
+            plan: self.clone(),
             converted: Converted::new(),
             spare: Transformed::new(),
         })
     }
 
-    pub(crate) fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {
+    /// What the operator calls the plugins, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.plugins().map(|loaded| &loaded.plugin.identity().name)
+    }
+
+    pub(crate) fn plugins(&self) -> impl Iterator<Item = &Loaded> {
         self.before.iter().chain(&self.after)
     }
 }
 
 impl Stages {
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// Whether the records of `batch` may go to their rows as Kafka has them.
     pub(crate) fn is_straight(&self, batch: &RecordBatch) -> bool {
         self.before.is_empty() && self.after.is_empty() && self.road.as_ref().is_none_or(|road| road.straight(batch))
@@ -120,19 +145,19 @@ impl Stages {
     pub(crate) fn process(&mut self, batch: &RecordBatch, out: &mut Outcome) -> Result<(), Error> {
         out.rejected.clear();
         out.verdicts.clear();
-        out.dropped = 0;
+        (out.dropped_by_plugins, out.dropped_by_road) = (0, 0);
         out.converted = false;
         let mut untouched = true;
         if !self.before.is_empty() {
             self.before.process(batch, &mut self.spare)?;
-            take(&mut self.spare, batch, None, out);
+            take(&mut self.spare, &self.plan.before, batch, None, out);
             untouched = false;
         }
         if let Some(road) = &mut self.road {
             let current = if untouched { batch } else { &out.records };
             if !road.straight(current) {
                 road.process(current, &mut self.converted);
-                out.dropped += self.converted.dropped;
+                out.dropped_by_road += self.converted.dropped;
                 let rejected = self.converted.rejected.drain(..);
                 let failed = rejected.map(|rejected| (current.offsets()[rejected.index], Cause::of_road(rejected))).collect();
                 std::mem::swap(&mut out.records, &mut self.converted.records);
@@ -145,7 +170,7 @@ impl Stages {
             let current = if untouched { batch } else { &out.records };
             self.after.process(current, &mut self.spare)?;
             let earlier = current.offsets().to_vec();
-            take(&mut self.spare, batch, Some(&earlier), out);
+            take(&mut self.spare, &self.plan.after, batch, Some(&earlier), out);
         }
         Ok(())
     }
@@ -171,13 +196,15 @@ impl Stages {
 }
 
 /// Takes over what a chain made. `offsets` are those of the records that it was shown, where these are not `batch` itself.
-fn take(made: &mut Transformed, batch: &RecordBatch, offsets: Option<&[i64]>, out: &mut Outcome) {
+fn take(made: &mut Transformed, chain: &[Loaded], batch: &RecordBatch, offsets: Option<&[i64]>, out: &mut Outcome) {
     std::mem::swap(&mut out.records, &mut made.records);
-    out.dropped += made.dropped;
+    out.dropped_by_plugins += made.dropped;
     out.verdicts.append(&mut made.verdicts);
     let offsets = offsets.unwrap_or(batch.offsets());
     let failed = made.rejected.drain(..).map(|rejected| {
+        let by = chain.iter().find(|loaded| Arc::ptr_eq(loaded.plugin.identity(), &rejected.plugin));
         let cause = Cause {
+            on_error: by.and_then(|loaded| loaded.settings.on_error(rejected.reason)),
             reason: rejected.reason,
             message: rejected.message,
             stage: Stage::Transformation,

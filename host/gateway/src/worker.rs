@@ -4,7 +4,9 @@
 //! messages the worker reads one batch of each partition in turn, so that no partition starves another. With nothing to do it
 //! sleeps until librdkafka, an answer from Snowflake, or a partition's own due time wakes it.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{JoinHandle, Thread};
@@ -76,6 +78,13 @@ pub(crate) enum Message {
         queue: Result<PartitionQueue, KafkaError>,
     },
     DeadLetterAnswered(DeadLetterReceipt),
+    /// The group took a group offset.
+    GroupCommitted {
+        topic_partition: TopicPartition,
+        next: Offset,
+    },
+    /// Other stages: each partition goes over to them when what it read is settled.
+    Swap(Box<Stages>),
     ReadFailed {
         topic_partition: TopicPartition,
         error: KafkaError,
@@ -159,6 +168,8 @@ impl Drop for Worker {
 pub(crate) struct Work {
     pub(crate) batch: RecordBatch,
     pub(crate) outcome: Outcome,
+    /// Whether `outcome` is there.
+    pub(crate) ready: bool,
     /// Whether the stages were asked; where not, the batch is its own outcome.
     pub(crate) staged: bool,
     pub(crate) next_record: usize,
@@ -166,6 +177,13 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// The batch has yet to meet the stages, again if it has met others.
+    pub(crate) fn begin(&mut self) {
+        self.ready = false;
+        self.next_record = 0;
+        self.next_rejected = 0;
+    }
+
     /// The records to encode, and those that a stage did not take.
     pub(crate) fn survivors(&self) -> (&RecordBatch, &[Rejection]) {
         if self.staged { (&self.outcome.records, &self.outcome.rejected) } else { (&self.batch, &[]) }
@@ -174,7 +192,8 @@ impl Work {
 
 /// What a worker lends to the partition whose turn it is.
 pub(crate) struct Tools {
-    pub(crate) stages: Stages,
+    /// The newest. A partition keeps those that it began with until it has swapped them.
+    pub(crate) stages: Rc<RefCell<Stages>>,
     pub(crate) compressor: Compressor,
     spare: Vec<Work>,
     buffers: Vec<Vec<u8>>,
@@ -186,13 +205,13 @@ impl Tools {
         let mut work = self.spare.pop().unwrap_or_else(|| Work {
             batch: RecordBatch::new(topic_partition.clone()),
             outcome: Outcome::new(),
+            ready: false,
             staged: false,
             next_record: 0,
             next_rejected: 0,
         });
         work.batch.reset(topic_partition);
-        work.next_record = 0;
-        work.next_rejected = 0;
+        work.begin();
         work
     }
 
@@ -238,6 +257,7 @@ struct Owner {
 
 impl Owner {
     fn new(context: Arc<Context>, index: u32, stages: Stages, mailbox: Mailbox) -> Owner {
+        let stages = Rc::new(RefCell::new(stages));
         let tools = Tools { stages, compressor: Compressor::new(), spare: Vec::new(), buffers: Vec::new() };
         Owner { context, index, mailbox, tools, partitions: HashMap::new(), epoch: 0 }
     }
@@ -297,6 +317,13 @@ impl Owner {
                     }
                 });
             }
+            Message::GroupCommitted { topic_partition, next } => {
+                self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::GroupCommitted(next), tools));
+            }
+            Message::Swap(stages) => {
+                self.tools.stages = Rc::new(RefCell::new(*stages));
+                self.partitions.values_mut().for_each(|pipeline| pipeline.on(Event::SwapAsked, &mut self.tools));
+            }
             Message::ReadFailed { topic_partition, error } => {
                 self.with(&topic_partition, |pipeline, tools| pipeline.read_failed(&error, tools));
             }
@@ -312,7 +339,7 @@ impl Owner {
     ) {
         self.epoch += 1;
         let reply = ReplyTo { mailbox: self.mailbox.clone(), topic_partition: topic_partition.clone(), epoch: self.epoch };
-        let mut pipeline = Pipeline::new(self.context.clone(), reply, self.index, queue);
+        let mut pipeline = Pipeline::new(self.context.clone(), reply, self.index, queue, self.tools.stages.clone());
         pipeline.start(remembered, start, &mut self.tools);
         self.partitions.insert(topic_partition, pipeline);
     }

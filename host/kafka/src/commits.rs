@@ -58,21 +58,23 @@ impl Commits {
         }
     }
 
-    /// Takes an answer in, and sends what is pending when it is time. Does not wait.
-    pub(crate) fn tick(&self, client: &Client, owned: impl Fn(&TopicPartition) -> bool) -> Result<(), Error> {
+    /// Takes an answer in, and sends what is pending when it is time. Does not wait. Returns what the group has by now.
+    pub(crate) fn tick(&self, client: &Client, owned: impl Fn(&TopicPartition) -> bool) -> Result<Vec<GroupOffset>, Error> {
         let mut flight = lock(&self.flight);
+        let mut committed = Vec::new();
         if flight.sent.is_some() {
             let Some(answer) = flight.answers.as_ref().and_then(|answers| answers.wait_commit(Duration::ZERO)) else {
-                return Ok(());
+                return Ok(committed);
             };
-            self.settle(&mut flight, answer)?;
+            committed.extend(self.settle(&mut flight, answer)?.into_values());
         }
         if flight.last.is_some_and(|last| last.elapsed() < PACE) {
-            return Ok(());
+            return Ok(committed);
         }
         let mut offsets = std::mem::take(&mut *lock(&self.pending));
         offsets.retain(|partition, _| owned(partition));
-        self.send(&mut flight, client, offsets)
+        self.send(&mut flight, client, offsets)?;
+        Ok(committed)
     }
 
     /// Commits `offsets` over whatever is pending for `partitions`, and waits for the answer until `deadline`.
@@ -133,15 +135,16 @@ impl Commits {
         }
         let patience = deadline.saturating_duration_since(Instant::now());
         match flight.answers.as_ref().and_then(|answers| answers.wait_commit(patience)) {
-            Some(answer) => self.settle(flight, answer),
+            Some(answer) => self.settle(flight, answer).map(drop),
             None => Err(Error::of_commit(&self.group, rdkafka::types::RDKafkaErrorCode::OperationTimedOut)),
         }
     }
 
-    fn settle(&self, flight: &mut Flight, answer: CommitAnswer) -> Result<(), Error> {
+    /// What was sent, if the group took it.
+    fn settle(&self, flight: &mut Flight, answer: CommitAnswer) -> Result<Offsets, Error> {
         let sent = flight.sent.take().unwrap_or_default();
         let code = answer.error.or_else(|| answer.entries.iter().find_map(|entry| entry.error));
-        let Some(code) = code else { return Ok(()) };
+        let Some(code) = code else { return Ok(sent) };
         let error = Error::of_commit(&self.group, code);
         if error.class() == ErrorClass::Transient && !matches!(error, Error::Rebalancing { .. }) {
             let mut pending = lock(&self.pending);

@@ -44,6 +44,9 @@ pub trait Assignments: Send + Sync + 'static {
     /// A partition stopped: offset out of range, topic gone, authorization, corrupt batch. [`Consumer::restart`] starts it again.
     fn partition_failed(&self, partition: TopicPartition, error: Error);
 
+    /// The group took these offsets. Those of a partition that goes are not told.
+    fn committed(&self, offsets: Vec<GroupOffset>);
+
     /// A commit failed. Those that only mean "a rebalance is on" are not told.
     fn commit_failed(&self, error: Error);
 
@@ -279,8 +282,10 @@ impl Driver {
                 }
             }
             let rebalance = self.rebalance();
-            if let Err(error) = rebalance.commits.tick(&self.client, |partition| rebalance.owns(partition)) {
-                rebalance.report_commit(error);
+            match rebalance.commits.tick(&self.client, |partition| rebalance.owns(partition)) {
+                Ok(committed) if committed.is_empty() => {}
+                Ok(committed) => rebalance.assignments.committed(committed),
+                Err(error) => rebalance.report_commit(error),
             }
             let state = if rebalance.was_reached() { self.connection.up() } else { self.connection.probe(&self.client) };
             self.tell(state);

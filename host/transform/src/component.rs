@@ -71,6 +71,12 @@ impl Binary {
     }
 }
 
+/// SHA-256 of the component at `path`, in hex, as [`Plugin::digest`](crate::Plugin::digest) has it.
+pub fn digest(path: &Path) -> Result<String, Error> {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    Binary::read(&name, path).map(|binary| binary.digest)
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,7 +15,7 @@ pub struct EngineSettings {
 }
 
 /// One plugin of a pipeline.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginSettings {
     /// What logs, metrics and dead letters call it.
     pub name: String,

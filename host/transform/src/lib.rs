@@ -26,6 +26,7 @@ mod plugin;
 mod worker;
 
 pub use chain::{Chain, PluginCounts, Rejected, Transformed};
+pub use component::digest;
 pub use config::{Capability, EngineSettings, Limits, PluginSettings, UnknownCapability};
 pub use engine::Engine;
 pub use error::Error;

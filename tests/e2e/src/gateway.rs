@@ -63,7 +63,7 @@ impl Config {
     /// Adds a plugin from the folder of built plugins; `with` is a TOML table.
     #[must_use]
     pub fn plugin(mut self, file: &str, with: &str) -> Config {
-        self.transforms.push(format!("plugin = {:?}\nwith = {with}\n", plugin(file)));
+        self.transforms.push(format!("path = {:?}\nwith = {with}\n", plugin(file)));
         self
     }
 

@@ -111,7 +111,7 @@ fn a_file_that_is_no_component_is_told() {
     let file = world.file("plugin", "wasm");
     fs::write(&file, b"\0asm\x01\0\0\0").unwrap();
     let mut config = Config::new(&world);
-    config.transforms.push(format!("plugin = {file:?}\n"));
+    config.transforms.push(format!("path = {file:?}\n"));
     says(&world, &config, CONFIG, &["cannot run its plugins", "component"]);
 }
 

@@ -54,10 +54,10 @@ impl Config<'_> {
         if self.content == Content::Plugins {
             let plugin = |file: &str| plugins.join(file);
             add(format!(
-                "\n[[pipeline.klines.transform]]\nplugin = {:?}\nwith = {{ allow = [\"*USDT\"] }}",
+                "\n[[pipeline.klines.transform]]\npath = {:?}\nwith = {{ allow = [\"*USDT\"] }}",
                 plugin("symbol_filter.wasm")
             ));
-            add(format!("\n[[pipeline.klines.transform]]\nplugin = {:?}", plugin("kline_flatten.wasm")));
+            add(format!("\n[[pipeline.klines.transform]]\npath = {:?}", plugin("kline_flatten.wasm")));
         }
         text
     }
@@ -131,11 +131,11 @@ rows = "columns"
 dead_letter_topic = "binance_kline.dead"
 
 [[pipeline.klines.transform]]
-plugin = "/p/symbol_filter.wasm"
+path = "/p/symbol_filter.wasm"
 with = { allow = ["*USDT"] }
 
 [[pipeline.klines.transform]]
-plugin = "/p/kline_flatten.wasm"
+path = "/p/kline_flatten.wasm"
 "#;
         assert_eq!(config.to_toml(Path::new("/p")), expected);
     }

@@ -249,7 +249,7 @@ fn pipeline_name(name: &str) -> String {
 fn plugin(name: &str, step: &PluginStep) -> Result<String, String> {
     let config: Value = serde_json::from_str(&step.config_json).unwrap_or_default();
     let with = value(&config).ok_or_else(|| format!("`transforms.{}.config` has a null, which TOML has not", step.name))?;
-    let mut toml = format!("\n[[pipeline.{}.transform]]\nplugin = {}\n", pipeline_name(name), quoted(&step.path.to_string_lossy()));
+    let mut toml = format!("\n[[pipeline.{}.transform]]\npath = {}\n", pipeline_name(name), quoted(&step.path.to_string_lossy()));
     // Writing to a string does not fail.
     let _ = writeln!(toml, "name = {}\nwith = {with}", quoted(&step.name));
     Ok(toml)

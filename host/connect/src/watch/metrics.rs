@@ -82,6 +82,16 @@ pub const ALL: &[Metric] = &[
         },
     },
     Metric {
+        name: "snowgate_reloads_total",
+        kind: Kind::Counter,
+        labels: &["result"],
+        help: "Times plugins were reloaded while the gateway ran; a failure left all as it was",
+        series: |snapshot, family| {
+            family.add(&["success"], Value::Count(snapshot.reloads.succeeded));
+            family.add(&["failure"], Value::Count(snapshot.reloads.failed));
+        },
+    },
+    Metric {
         name: "snowgate_pipeline_state",
         kind: Kind::Gauge,
         labels: &["pipeline", "state"],
@@ -120,9 +130,15 @@ pub const ALL: &[Metric] = &[
     Metric {
         name: "snowgate_records_dropped_total",
         kind: Kind::Counter,
-        labels: PIPELINE,
+        labels: &["pipeline", "reason"],
         help: "Records that a transform, a plugin or a setting dropped on purpose",
-        series: |snapshot, family| each_pipeline(snapshot, family, |pipeline| Value::Count(pipeline.records_dropped)),
+        series: |snapshot, family| {
+            for pipeline in &snapshot.pipelines {
+                for (reason, count) in &pipeline.dropped {
+                    family.add(&[&pipeline.name, reason], Value::Count(*count));
+                }
+            }
+        },
     },
     Metric {
         name: "snowgate_dead_letters_total",
@@ -171,6 +187,19 @@ pub const ALL: &[Metric] = &[
         labels: PIPELINE,
         help: "How long append requests took",
         series: |snapshot, family| each_pipeline(snapshot, family, |pipeline| Value::Histogram(pipeline.append_seconds.clone())),
+    },
+    Metric {
+        name: "snowgate_plugin_info",
+        kind: Kind::Info,
+        labels: &["pipeline", "plugin", "version", "sha256"],
+        help: "The build of a plugin that new batches go through",
+        series: |snapshot, family| {
+            for pipeline in &snapshot.pipelines {
+                for plugin in &pipeline.plugins {
+                    family.add(&[&pipeline.name, &plugin.name, &plugin.version, &plugin.sha256], Value::Info);
+                }
+            }
+        },
     },
     Metric {
         name: "snowgate_plugin_records_total",

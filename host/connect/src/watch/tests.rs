@@ -29,6 +29,7 @@ fn orders() -> PipelineView {
         bytes_consumed: 480_000,
         rows_committed: 1100,
         records_dropped: 7,
+        dropped: vec![("plugin_rejected".to_owned(), 7)],
         appends: 4,
         append_bytes: 90_000,
         append_errors: 1,
@@ -49,6 +50,8 @@ fn orders() -> PipelineView {
         ],
         plugins: vec![PluginView {
             name: "flatten".to_owned(),
+            version: "1.2.0".to_owned(),
+            sha256: "5f1c".to_owned(),
             kept: 5,
             rejected: 2,
             faults: 1,

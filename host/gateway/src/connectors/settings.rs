@@ -15,7 +15,9 @@ use snowgate_snowflake::row::{MetadataSettings, RowMode, RowSettings};
 use snowgate_transform::{Capability, Limits, PluginSettings};
 
 use super::Worker;
-use crate::settings::{Letters, OnError, OnRegression, OnTombstone, PipelineKind, PipelineSettings, Tables, Topics};
+use crate::settings::{
+    Letters, OnError, OnRegression, OnTombstone, PipelineKind, PipelineSettings, Tables, Topics, TransformSettings,
+};
 use crate::units::ByteSize;
 
 /// More threads than this help no connector.
@@ -138,15 +140,17 @@ fn rows(rows: Rows) -> RowSettings {
     RowSettings { metadata, ..RowSettings::new(mode) }
 }
 
-fn plugin(step: &PluginStep) -> PluginSettings {
-    PluginSettings {
+fn plugin(step: &PluginStep) -> TransformSettings {
+    let plugin = PluginSettings {
         name: step.name.clone(),
         path: step.path.clone(),
         sha256: None,
         allow: Capability::ALL.to_vec(),
         config_json: step.config_json.clone(),
         limits: Limits::default(),
-    }
+    };
+    // A connector's `errors.tolerance` speaks for all of its steps.
+    TransformSettings { plugin, version: None, on_reject: None, on_trap: None }
 }
 
 fn join(message: String, hint: Option<String>) -> String {
@@ -260,7 +264,7 @@ mod tests {
                 r#"org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="CANARY-1";"#,
             )],
         );
-        let shown = format!("{pipeline:?} {}", pipeline.shown());
+        let shown = format!("{pipeline:?} {}", pipeline.shown(std::iter::empty()));
         assert!(shown.contains("streamer") || shown.contains("STREAMER"));
         assert!(!shown.contains("CANARY") && !shown.contains(&key()[100..140]), "{shown}");
     }

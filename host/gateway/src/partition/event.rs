@@ -143,6 +143,8 @@ pub(crate) enum BlockReason {
     RowsRejected,
     /// Dead letters cannot be delivered.
     DeadLettersRefused,
+    /// A plugin cannot be started again.
+    PluginsFailed,
     /// The partition cannot be read: corrupt batch, missing topic, missing right.
     Unreadable,
 }
@@ -160,6 +162,7 @@ impl BlockReason {
             BlockReason::RecordRefused => "record_refused",
             BlockReason::RowsRejected => "rows_rejected",
             BlockReason::DeadLettersRefused => "dead_letters_refused",
+            BlockReason::PluginsFailed => "plugins_failed",
             BlockReason::Unreadable => "unreadable",
         }
     }
@@ -179,11 +182,14 @@ impl BlockReason {
             }
             BlockReason::PermissionDenied => "grant the role its privileges; it goes on by itself",
             BlockReason::ObjectMissing => "create the table, or grant the role its privileges on it; it goes on by itself",
-            BlockReason::RecordRefused => "name a `dead_letter_topic` to set such records aside, then start again",
+            BlockReason::RecordRefused => {
+                "name a `dead_letter_topic` to set such records aside, then start again; a plugin that is mended may be reloaded"
+            }
             BlockReason::RowsRejected => {
                 "look at the table's error log and mend the table, then start once with `on_regression = \"accept\"` to go on"
             }
             BlockReason::DeadLettersRefused => "see that the dead letter topic exists and may be written; it goes on by itself",
+            BlockReason::PluginsFailed => "see the error before this one; mend the plugin, then reload (SIGHUP)",
             BlockReason::Unreadable => "see the error before this one; start again when it is mended",
         }
     }
@@ -192,7 +198,11 @@ impl BlockReason {
     pub(super) fn holds_appends(self) -> bool {
         !matches!(
             self,
-            BlockReason::RecordRefused | BlockReason::Unreadable | BlockReason::OffsetOutOfRange | BlockReason::PermissionDenied
+            BlockReason::RecordRefused
+                | BlockReason::PluginsFailed
+                | BlockReason::Unreadable
+                | BlockReason::OffsetOutOfRange
+                | BlockReason::PermissionDenied
         )
     }
 
@@ -252,10 +262,14 @@ pub(crate) enum Event<C> {
     },
     /// The next offset the broker would write, seen together with the first records.
     LogEnd(Offset),
-    /// Kafka cannot serve this partition.
+    /// Kafka cannot serve this partition, or the plugins cannot take its records.
     ReadFailed(BlockReason),
     /// Reading goes on at the offset that [`Action::Rewind`] named.
     Rewound,
+    /// The group has this offset by now as the next one to read.
+    GroupCommitted(Offset),
+    /// Other plugins are there: go over to them as soon as what was read is settled.
+    SwapAsked,
     Tick,
     /// The partition goes to somebody else, or the process ends: finish by `deadline`.
     Revoked {
@@ -303,6 +317,8 @@ pub(crate) enum Action<C> {
     Rewind {
         from: Offset,
     },
+    /// Everything that was read is settled, and the group knows: what is read from now on meets the other plugins.
+    Swap,
     Blocked(BlockReason),
     Unblocked,
     /// An appended body waits unusually long for its commit.

@@ -8,6 +8,7 @@ mod blocking;
 mod leaving;
 mod opening;
 mod settling;
+mod swapping;
 
 use snowgate_record::{Offset, OffsetRange};
 

@@ -125,7 +125,7 @@ impl Pipeline {
                 return match on_tombstone {
                     OnTombstone::DeadLetter => self.set_aside(original(), &Cause::of_row("tombstone", "the record has no value")),
                     OnTombstone::Drop | OnTombstone::Row => {
-                        self.context.progress.dropped(1);
+                        self.context.progress.dropped("tombstone", 1);
                         Ok(Passed::Nothing)
                     }
                 };
@@ -136,7 +136,7 @@ impl Pipeline {
                 None => self.rows.write_tombstone(record, self.body.buffer()),
             };
             if let Err(error) = written
-                && let Err(cause) = self.write_again(record, original(), emit_index, &error, tools)
+                && let Err(cause) = self.write_again(record, original(), emit_index, &error)
             {
                 self.body.abandon_record();
                 return self.set_aside(original(), &cause);
@@ -160,14 +160,15 @@ impl Pipeline {
         original: Record<'_>,
         emit_index: Option<u32>,
         error: &RowError,
-        tools: &mut Tools,
     ) -> Result<(), Cause> {
         let refused = |error: &RowError| Cause::of_row(error.reason(), error.to_string());
         if !matches!(error, RowError::Json(_)) {
             return Err(refused(error));
         }
         let form = self.rows.settings().form;
-        let Some(converted) = tools.stages.convert_again(record, original, form == Form::Json) else { return Err(refused(error)) };
+        let stages = self.stages.clone();
+        let mut stages = stages.borrow_mut();
+        let Some(converted) = stages.convert_again(record, original, form == Form::Json) else { return Err(refused(error)) };
         // Dropped, or a tombstone by then: neither happens to a value that is not JSON.
         let converted = converted?.iter().next().filter(|record| record.value().is_some()).ok_or_else(|| refused(error))?;
         self.rows.set_form(Form::Json);
@@ -185,7 +186,7 @@ impl Pipeline {
             let error = settings.log_messages.then_some(cause.message.as_str());
             warn!(topic, partition, %offset, reason, stage = cause.stage.as_str(), error, "record cannot be loaded");
         }
-        match settings.on_error {
+        match cause.on_error.unwrap_or(settings.on_error) {
             OnError::Block => {
                 error!(topic, partition, %offset, reason, error = cause.message, "record cannot be loaded, partition stops");
                 self.refusal = Some(format!("offset {offset}: {}: {}", cause.exception, cause.message));
@@ -193,7 +194,7 @@ impl Pipeline {
             }
             OnError::Drop => {
                 debug!(topic, partition, %offset, reason, "record dropped");
-                self.context.progress.dropped(1);
+                self.context.progress.dropped(reason, 1);
                 return Ok(Passed::Nothing);
             }
             OnError::DeadLetter => {}

@@ -12,8 +12,8 @@ use snowgate_snowflake::config::SnowflakeSettings;
 use snowgate_snowflake::names;
 use snowgate_snowflake::row::{RowMode, RowSettings};
 use snowgate_snowflake::sql::TableName;
-use snowgate_transform::PluginSettings;
 
+use super::TransformSettings;
 use crate::config::{OnError, OnRegression, OnTombstone};
 
 /// One pipeline, from the configuration file or from a connector's configuration.
@@ -46,11 +46,11 @@ pub(crate) struct PipelineSettings {
     pub(crate) on_regression: OnRegression,
     pub(crate) workers: u32,
     /// On records as Kafka has them.
-    pub(crate) plugins: Vec<PluginSettings>,
+    pub(crate) plugins: Vec<TransformSettings>,
     /// A connector's converters and transforms.
     pub(crate) road: Option<Arc<RoadSettings>>,
     /// On what these made of a record.
-    pub(crate) plugins_after: Vec<PluginSettings>,
+    pub(crate) plugins_after: Vec<TransformSettings>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,8 +135,8 @@ impl PipelineSettings {
         (routed != topic).then(|| routed.into())
     }
 
-    /// Its settings as they work, for people; without secrets.
-    pub(crate) fn shown(&self) -> serde_json::Value {
+    /// Its settings as they work, for people; without secrets. `transforms` are what its plugins are called by now.
+    pub(crate) fn shown<'a>(&self, transforms: impl Iterator<Item = &'a Arc<str>>) -> serde_json::Value {
         let tables: BTreeMap<_, _> = self.topics.named().iter().map(|topic| (topic, self.table(topic).table)).collect();
         serde_json::json!({
             "brokers": self.kafka.brokers,
@@ -156,7 +156,7 @@ impl PipelineSettings {
             "body_bytes": self.body_bytes,
             "dead_letter_topic": self.dead_letter_topic,
             "workers": self.workers,
-            "transforms": self.plugins.iter().chain(&self.plugins_after).map(|plugin| plugin.name.as_str()).collect::<Vec<_>>(),
+            "transforms": transforms.map(|name| &**name).collect::<Vec<_>>(),
         })
     }
 }

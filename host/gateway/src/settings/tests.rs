@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::{LogFormat, LogLevel};
 use crate::report::explain;
+use snowgate_transform::Limits;
 
 /// The least that runs.
 const SMALLEST: &str = r#"[kafka]
@@ -129,13 +130,19 @@ on_regression = "accept"
 workers = 3
 
 [[pipeline.klines.transform]]
-plugin = "flatten.wasm"
+path = "flatten.wasm"
 with = { closed_only = true, names = ["a", "b"], depth = 2, ratio = 0.5, since = 2024-01-01, inner = { x = "y" } }
 
 [[pipeline.klines.transform]]
-plugin = "flatten.wasm"
+path = "flatten.wasm"
 name = "again"
-limits = { memory = "8MiB", time = "250ms" }
+on_reject = "drop"
+on_trap = "dead_letter"
+limits = { memory = "8MiB", time = "250ms", start_time = "30s", output_factor = 9, log_lines = 5 }
+
+[plugins]
+cache = "compiled"
+watch = "2s"
 "#;
     let settings = folder.load(config).unwrap();
     assert_eq!((settings.memory_max, settings.shutdown_grace), (64 * 1024 * 1024, Duration::from_secs(10)));
@@ -157,10 +164,22 @@ limits = { memory = "8MiB", time = "250ms" }
     assert_eq!(pipeline.on_error, OnError::DeadLetter, "a dead letter topic is there to be used");
     assert_eq!((pipeline.on_tombstone, pipeline.on_regression), (OnTombstone::Drop, OnRegression::Accept));
     let [first, second] = pipeline.plugins.as_slice() else { panic!("two plugins") };
+    assert_eq!((first.on_reject, second.on_reject, second.on_trap), (None, Some(OnError::Drop), Some(OnError::DeadLetter)));
+    let (first, second) = (&first.plugin, &second.plugin);
     assert_eq!((first.name.as_str(), second.name.as_str()), ("flatten", "again"));
     let handed = r#"{"closed_only":true,"depth":2,"inner":{"x":"y"},"names":["a","b"],"ratio":0.5,"since":"2024-01-01"}"#;
     assert_eq!((first.config_json.as_str(), second.config_json.as_str()), (handed, "{}"));
-    assert_eq!((second.limits.memory_bytes, second.limits.batch_time), (8 * 1024 * 1024, Duration::from_millis(250)));
+    let limits = Limits {
+        memory_bytes: 8 * 1024 * 1024,
+        batch_time: Duration::from_millis(250),
+        start_time: Duration::from_secs(30),
+        output_factor: 9,
+        log_lines: 5,
+        ..Limits::default()
+    };
+    assert_eq!(second.limits, limits);
+    assert_eq!(folder.without_folder(&settings.plugins.cache.unwrap().display().to_string()), "compiled");
+    assert_eq!(settings.plugins.watch, Some(Duration::from_secs(2)));
 }
 
 #[test]
@@ -233,8 +252,8 @@ with = { a = 1 }
      hint: did you mean `columns`?
   because: snowgate.toml:16:10: `pipeline.klines.linger`: `5 minutes long` is not a duration
      hint: did you mean `5m`?
-  because: snowgate.toml:17:1: `pipeline.klines.transform[0].plugin` is missing
-     hint: write `plugin = "plugins/kline_flatten.wasm"`
+  because: snowgate.toml:17:1: `pipeline.klines.transform[0]` names no plugin
+     hint: write `use = "kline-flatten"`, or the file's `path`
 
 hint: change the file, then run `snowgate check --config snowgate.toml`
 "#
@@ -280,7 +299,7 @@ fn a_value_of_the_wrong_form_is_shown_the_right_one() {
             .replace("{ file = \"rsa_key.p8\" }", "\"CANARY-key\"")
             .replace(
                 "[\"binance_kline\"]",
-                "[\"binance_kline\", 5]\nlinger = 500\nworkers = -1\ntransform = { plugin = \"a.wasm\" }",
+                "[\"binance_kline\", 5]\nlinger = 500\nworkers = -1\ntransform = { path = \"a.wasm\" }",
             ),
     );
     assert_eq!(
@@ -307,14 +326,87 @@ hint: change the file, then run `snowgate check --config snowgate.toml`
 #[test]
 fn a_plugin_that_is_not_there_is_named_with_its_path() {
     let text = refused(&with(
-        "[[pipeline.klines.transform]]\nplugin = \"plugins/absent.wasm\"\n[[pipeline.klines.transform]]\nplugin = \".\"\nname = \"here\"",
+        "[[pipeline.klines.transform]]\npath = \"plugins/absent.wasm\"\n[[pipeline.klines.transform]]\npath = \".\"\nname = \"here\"",
     ));
     assert_eq!(
         text,
         r#"error: the configuration `snowgate.toml` has 2 problems
-  because: snowgate.toml:13:10: plugin `plugins/absent.wasm` does not exist
+  because: snowgate.toml:13:8: plugin `plugins/absent.wasm` does not exist
      hint: a relative path starts at the folder of the configuration file
-  because: snowgate.toml:15:10: plugin `.` is not a file
+  because: snowgate.toml:15:8: plugin `.` is not a file
+
+hint: change the file, then run `snowgate check --config snowgate.toml`
+"#
+    );
+}
+
+#[test]
+fn a_plugin_is_used_by_its_name_however_its_file_spells_it() {
+    let folder = Folder::new();
+    for file in ["symbol_filter", "kline-flatten"] {
+        std::fs::create_dir_all(folder.dir.path().join("plugins")).unwrap();
+        folder.write(&format!("plugins/{file}.wasm"), b"not looked into here");
+    }
+    let used = |used: &str| folder.load(&with(&format!("[[pipeline.klines.transform]]\nuse = \"{used}\"")));
+    for (name, file) in [
+        ("symbol-filter", "symbol_filter"),
+        ("symbol_filter@0.1", "symbol_filter"),
+        ("kline_flatten", "kline-flatten"),
+        ("kline-flatten@=1.2.3", "kline-flatten"),
+    ] {
+        let settings = used(name).unwrap();
+        let transform = &settings.pipelines[0].plugins[0];
+        assert_eq!(transform.plugin.name, name.split('@').next().unwrap());
+        assert_eq!(transform.plugin.path.file_stem().unwrap(), file);
+        assert_eq!(transform.version.is_some(), name.contains('@'));
+    }
+    let problem = |name: &str| {
+        let text = used(name).unwrap_err();
+        text.lines().skip(1).take(2).map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(
+        problem("symbol-fliter"),
+        "because: snowgate.toml:13:7: there is no plugin `symbol-fliter` in `plugins`; hint: did you mean `symbol_filter`?"
+    );
+    assert_eq!(
+        problem("other"),
+        "because: snowgate.toml:13:7: there is no plugin `other` in `plugins`; \
+         hint: the plugins there are `kline-flatten`, `symbol_filter`"
+    );
+    assert_eq!(
+        problem("symbol-filter@new"),
+        "because: snowgate.toml:13:7: `symbol-filter@new` asks for no version: unexpected character 'n' while parsing major version number; \
+         hint: write `symbol-filter@1`, `symbol-filter@1.2` or `symbol-filter@=1.2.3`"
+    );
+    assert_eq!(
+        problem("a/b.wasm"),
+        "because: snowgate.toml:13:7: `a/b.wasm` is a file, and `use` takes the name of a plugin in `plugins`; \
+         hint: write `path = \"a/b.wasm\"`"
+    );
+}
+
+#[test]
+fn a_transform_is_one_plugin_and_what_it_asks_for_is_there() {
+    let text = refused(&with(
+        "[[pipeline.klines.transform]]\nuse = \"a\"\npath = \"flatten.wasm\"\n[[pipeline.klines.transform]]\nuse = \"flatten\"\n\
+         [[pipeline.klines.transform]]\npath = \"flatten.wasm\"\non_reject = \"dead_letter\"\non_trap = \"retry\"\n\
+         limits = { start_time = \"1ms\", output_factor = 0 }\n[plugins]\nwatch = \"1ms\"\ncach = \"off\"",
+    ));
+    assert_eq!(
+        text,
+        r#"error: the configuration `snowgate.toml` has 8 problems
+  because: snowgate.toml:12:1: `pipeline.klines.transform[0]` has both `use` and `path`
+     hint: leave out one of them
+  because: snowgate.toml:16:7: there is no plugin `flatten`: the folder `plugins` could not be read: No such file or directory (os error 2)
+     hint: name the folder of plugins: `folder` in `[plugins]`
+  because: snowgate.toml:19:13: `pipeline.klines.transform[2].on_reject` is `dead_letter`, but there is no dead letter topic
+     hint: add `dead_letter_topic = "…"` to the pipeline
+  because: snowgate.toml:20:11: `pipeline.klines.transform[2].on_trap` is `retry`, not one of `dead_letter`, `drop`, `block`
+  because: snowgate.toml:21:25: `pipeline.klines.transform[2].limits.start_time` is 1ms, not from 10ms to 5m
+  because: snowgate.toml:21:48: `pipeline.klines.transform[2].limits.output_factor` is 0, not from 1 to 1000
+  because: snowgate.toml:23:9: `plugins.watch` is 1ms, not from 100ms to 1h
+  because: snowgate.toml:24:1: unknown key `plugins.cach`
+     hint: did you mean `cache`?
 
 hint: change the file, then run `snowgate check --config snowgate.toml`
 "#
@@ -436,7 +528,7 @@ fn names_and_bounds_are_checked() {
         "[\"binance_kline\"]",
         "[\"a\", \"b c\", \"a\"]\n\
                  tables = { x = \"T\", a = \"DB.PUBLIC.T\" }\nlinger = \"2m\"\nbody = \"6MiB\"\nworkers = 0\n\
-                 transform = [{ plugin = \"flatten.wasm\", with = { x = nan } }, { plugin = \"flatten.wasm\", \
+                 transform = [{ path = \"flatten.wasm\", with = { x = nan } }, { path = \"flatten.wasm\", \
                  limits = { time = \"1ms\" } }]",
     ));
     assert_eq!(
@@ -454,11 +546,11 @@ fn names_and_bounds_are_checked() {
   because: snowgate.toml:15:10: `pipeline.a b.linger` is 2m, not from 1ms to 1m
   because: snowgate.toml:16:8: `pipeline.a b.body` is 6MiB, more than `memory.max`, which is 5MiB
   because: snowgate.toml:17:11: `pipeline.a b.workers` is 0, not from 1 to 256
-  because: snowgate.toml:18:41: `pipeline.a b.transform[0].with` holds a number that JSON cannot write
+  because: snowgate.toml:18:39: `pipeline.a b.transform[0].with` holds a number that JSON cannot write
      hint: leave out `nan` and `inf`
-  because: snowgate.toml:18:63: two plugins are named `flatten`
+  because: snowgate.toml:18:61: two plugins are named `flatten`
      hint: give each a `name` of its own
-  because: snowgate.toml:18:108: `pipeline.a b.transform[1].limits.time` is 1ms, not from 10ms to 1m
+  because: snowgate.toml:18:104: `pipeline.a b.transform[1].limits.time` is 1ms, not from 10ms to 1m
 
 hint: change the file, then run `snowgate check --config snowgate.toml`
 "#

@@ -24,6 +24,8 @@ fn the_group_offsets_of_a_group_are_read_from_outside_whether_it_has_members_or_
     member.commit(&partition(1), 7, "m");
     let found = || Some(group.read(&partitions).unwrap()).filter(|found| !found.is_empty());
     assert_eq!(eventually(found), [(partition(1), offset(7))]);
+    let told = || Some(member.owner.committed.lock().unwrap().clone()).filter(|told| !told.is_empty());
+    assert_eq!(eventually(told), [group_offset(&partition(1), 7, "m")]);
     member.stop();
     assert_eq!(group.read(&partitions), Ok(vec![(partition(1), offset(7))]));
     assert_eq!(group.read(&[]), Ok(Vec::new()));

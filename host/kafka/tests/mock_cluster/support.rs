@@ -98,6 +98,8 @@ pub(crate) struct Owner {
     pub(crate) starts: Mutex<BTreeMap<TopicPartition, StartAt>>,
     /// What a revoke commits.
     pub(crate) offsets: Mutex<BTreeMap<TopicPartition, GroupOffset>>,
+    /// What the group was said to have taken.
+    pub(crate) committed: Mutex<Vec<GroupOffset>>,
     panics: bool,
 }
 
@@ -119,6 +121,10 @@ impl Assignments for Owner {
 
     fn partition_failed(&self, partition: TopicPartition, error: Error) {
         self.tell(Event::PartitionFailed(partition, error));
+    }
+
+    fn committed(&self, offsets: Vec<GroupOffset>) {
+        self.committed.lock().unwrap().extend(offsets);
     }
 
     fn commit_failed(&self, error: Error) {
@@ -164,7 +170,8 @@ impl Member {
     fn start_as(settings: &KafkaSettings, topic: &str, starts: &[(TopicPartition, StartAt)], panics: bool) -> Member {
         let (sender, events) = mpsc::channel();
         let starts = Mutex::new(starts.iter().cloned().collect());
-        let owner = Arc::new(Owner { events: Mutex::new(sender), starts, offsets: Mutex::default(), panics });
+        let owner =
+            Arc::new(Owner { events: Mutex::new(sender), starts, offsets: Mutex::default(), committed: Mutex::default(), panics });
         let consumer = Consumer::start(settings, &[topic.to_string()], owner.clone()).unwrap();
         Member { owner, consumer, events }
     }

@@ -150,7 +150,7 @@ fn numbers_stand_where_their_labels_say() {
     assert_eq!(value("snowgate_partitions_assigned", &[orders]), Some(2.0));
     assert_eq!(value("snowgate_records_consumed_total", &[orders]), Some(1200.0));
     assert_eq!(value("snowgate_bytes_consumed_total", &[orders]), Some(480_000.0));
-    assert_eq!(value("snowgate_records_dropped_total", &[orders]), Some(7.0));
+    assert_eq!(value("snowgate_records_dropped_total", &[orders, ("reason", "plugin_rejected")]), Some(7.0));
     assert_eq!(value("snowgate_dead_letters_total", &[orders, ("reason", "converter")]), Some(3.0));
     assert_eq!(value("snowgate_rows_committed_total", &[orders]), Some(1100.0));
     assert_eq!(value("snowgate_appends_total", &[orders]), Some(4.0));
@@ -163,6 +163,8 @@ fn numbers_stand_where_their_labels_say() {
     assert_eq!(value("snowgate_append_duration_seconds_sum", &[orders]), Some(41.5));
     assert_eq!(value("snowgate_plugin_records_total", &[("plugin", "flatten"), ("verdict", "keep")]), Some(5.0));
     assert_eq!(value("snowgate_plugin_records_total", &[("plugin", "flatten"), ("verdict", "reject")]), Some(2.0));
+    let build = [orders, ("plugin", "flatten"), ("version", "1.2.0"), ("sha256", "5f1c")];
+    assert_eq!(value("snowgate_plugin_info", &build), Some(1.0));
     assert_eq!(value("snowgate_plugin_faults_total", &[("plugin", "flatten")]), Some(1.0));
     assert_eq!(value("snowgate_plugin_duration_seconds_total", &[("plugin", "flatten")]), Some(0.25));
     assert_eq!(value("snowgate_plugin_custom_total", &[("plugin", "flatten"), ("name", "symbols_unknown")]), Some(7.0));
