@@ -24,7 +24,7 @@ pub(crate) struct Instance {
 
 /// An engine that counts fuel, or the one that gateways use.
 pub(crate) fn engine(metered: bool) -> Result<Engine, Failure> {
-    Engine::new(&EngineSettings { metered }).map_err(|error| Failure::of_plugin(&error))
+    Engine::new(&EngineSettings { metered, ..EngineSettings::default() }).map_err(|error| Failure::of_plugin(&error))
 }
 
 impl Loaded {

@@ -120,7 +120,10 @@ fn a_component_is_shown_records_from_standard_input_and_from_a_topic() {
     let input = "{\"s\": \"BTCUSDT\"}\n{\"s\": \"ETHUSDT\"}\nno JSON\n";
     let ran = author_with(folder, &["run", filter, "--with", with], input).succeeded();
     let lines: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&lines[0]["verdict"], &lines[1]["verdict"], &lines[2]["verdict"]), (&"keep".into(), &"drop".into(), &"reject".into()));
+    assert_eq!(
+        (&lines[0]["verdict"], &lines[1]["verdict"], &lines[2]["verdict"]),
+        (&"keep".into(), &"drop".into(), &"reject".into())
+    );
     assert!(ran.err.contains("3 records: 1 kept, 1 dropped, 0 replaced by 0, 1 rejected"), "{}", ran.err);
 
     world.kafka.produce(&world.topic, 0, ["{\"s\": \"BTCUSDT\"}", "{\"s\": \"ETHUSDT\"}", "{\"s\": \"BTCEUR\"}"]);
