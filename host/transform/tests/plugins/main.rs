@@ -6,6 +6,7 @@ mod cache;
 mod hostile;
 mod load;
 mod real;
+mod start;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
