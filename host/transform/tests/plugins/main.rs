@@ -3,6 +3,7 @@
 //! The components are built by `cargo xtask plugins`; the environment variable `SNOWGATE_PLUGINS` names the folder they are in.
 
 mod cache;
+mod frozen;
 mod hostile;
 mod load;
 mod real;
