@@ -10,11 +10,12 @@
 //!
 //! Invariant: no byte leaves this module that another user may have written.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{Hash as _, Hasher};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
@@ -108,7 +109,10 @@ impl Entry<'_> {
     /// Puts `code` under this key, in one move: who reads meanwhile finds the whole of it or what was there before.
     pub(crate) fn write(&self, code: &[u8]) -> io::Result<()> {
         check_owner(&fs::metadata(&self.cache.folder)?)?;
-        let half = self.cache.folder.join(format!("{}.{}.{HALF}", self.key, std::process::id()));
+        // Each writer has a file of its own, also where one process has several engines.
+        static WRITERS: AtomicU32 = AtomicU32::new(0);
+        let writer = format!("{}-{}", std::process::id(), WRITERS.fetch_add(1, Relaxed));
+        let half = self.cache.folder.join(format!("{}.{writer}.{HALF}", self.key));
         let written = write_new(&half, &[&self.checksum(code), code]).and_then(|()| fs::rename(&half, self.path()));
         if written.is_err() {
             let _ = fs::remove_file(&half);
@@ -128,7 +132,7 @@ impl Entry<'_> {
 fn write_new(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     // Left behind by a process of the same number that was killed.
     let _ = fs::remove_file(path);
-    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     parts.iter().try_for_each(|part| file.write_all(part))
 }
 
@@ -292,7 +296,7 @@ mod tests {
         for n in 0..KEPT as u32 {
             let entry = cache.entry(&component(&n.to_string()));
             entry.write(b"code").unwrap();
-            File::open(entry.path()).unwrap().set_modified(long_ago + Duration::from_secs(n.into())).unwrap();
+            fs::File::open(entry.path()).unwrap().set_modified(long_ago + Duration::from_secs(n.into())).unwrap();
         }
         let there = |n: u32| cache.entry(&component(&n.to_string())).path().exists();
         cache.entry(&component("0")).read().unwrap().unwrap();

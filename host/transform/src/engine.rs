@@ -169,7 +169,7 @@ mod tests {
     fn the_clock_stops_when_nobody_needs_it() {
         let engine = Engine::new(&EngineSettings::default()).unwrap();
         let weak = engine.wasm.weak();
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         drop(engine);
         while weak.upgrade().is_some() {
             assert!(started.elapsed() < Duration::from_secs(30), "the clock still holds the engine");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use snowgate_record::ErrorClass;
 
 use crate::config::Capability;
+use crate::schema::OptionProblem;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -42,6 +43,8 @@ pub enum Error {
     Start { plugin: String, message: String },
     #[error("the schema that plugin `{plugin}` has for its configuration cannot be used: {message}")]
     BadSchema { plugin: String, message: String },
+    #[error("plugin `{plugin}` cannot take its `with`: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    BadOptions { plugin: String, problems: Vec<OptionProblem> },
     #[error("plugin `{plugin}` refused its configuration: {message}")]
     BadConfig { plugin: String, message: String },
     #[error("plugin `{plugin}` failed at a record that tries it out, with `{reason}`: {message}")]
@@ -62,7 +65,9 @@ impl Error {
             Error::OtherWorld { .. } | Error::Mismatch { .. } => {
                 "build the plugin against the world `snowgate:transform/plugin@0.1.0`"
             }
-            Error::BadConfig { .. } => "correct the plugin's `with`; its own documentation says what it takes",
+            Error::BadOptions { .. } | Error::BadConfig { .. } => {
+                "correct the plugin's `with`; its own documentation says what it takes"
+            }
             Error::Denied { .. } => "allow it, if the plugin may do that, or take another plugin",
             Error::OtherDigest { .. } => "take the file that was pinned, or pin this one once you trust it",
             Error::BadSchema { .. } => "this is for the plugin's author to mend: `config-schema` of its `describe`",
@@ -91,6 +96,7 @@ impl Error {
             | Error::OtherDigest { .. }
             | Error::BadSchema { .. }
             | Error::SelfTest { .. }
+            | Error::BadOptions { .. }
             | Error::BadConfig { .. } => ErrorClass::Config,
         }
     }

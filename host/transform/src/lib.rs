@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`config`] holds what an operator decides about a plugin, [`engine`] compiles and keeps the clock,
 //! [`cache`] keeps what was compiled, [`component`] judges a file, [`limits`], [`host`] and [`metrics`] are what one instance may use and call, [`plugin`] is a
-//! component that was loaded, [`worker`] keeps one instance of it alive, [`answer`] checks what a plugin returns and [`fault`] says
+//! component that was loaded, [`schema`] finds what is wrong with its options, [`worker`] keeps one instance of it alive, [`answer`] checks what a plugin returns and [`fault`] says
 //! why it did not, [`breaker`] rests a plugin that fails too often, [`chain`] takes a batch through the plugins in order and says
 //! what became of each record. [`inspect`] tells of a component without using it.
 //!
@@ -23,6 +23,7 @@ mod inspect;
 mod limits;
 mod metrics;
 mod plugin;
+mod schema;
 mod worker;
 
 pub use chain::{Chain, PluginCounts, Rejected, Transformed};
@@ -32,3 +33,4 @@ pub use engine::Engine;
 pub use error::Error;
 pub use inspect::{Inspection, inspect};
 pub use plugin::{Identity, Plugin};
+pub use schema::OptionProblem;

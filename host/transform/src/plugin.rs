@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::host::{HostState, LogGate, clean};
 use crate::metrics::Counters;
+use crate::schema;
 use crate::worker::{Instance, LIFT_BYTES, Worker};
 
 /// A plugin ready to run: compiled, checked, and known to take its configuration.
@@ -58,6 +59,7 @@ impl Plugin {
         component::check_allowed(&settings.name, &used, &settings.allow)?;
         let (mut plugin, description, mut instance) = Plugin::describe(engine, settings, &binary, &component)?;
         plugin.schema = read_schema(&settings.name, &description)?;
+        plugin.check_options()?;
         plugin.configure(&mut instance)?;
         Ok(plugin)
     }
@@ -118,6 +120,17 @@ impl Plugin {
     /// The JSON Schema of its configuration, if it has one.
     pub fn schema(&self) -> Option<&Value> {
         self.schema.as_ref()
+    }
+
+    /// Holds its configuration against its schema, which finds all problems at once and with their paths.
+    fn check_options(&self) -> Result<(), Error> {
+        let Some(schema) = &self.schema else { return Ok(()) };
+        let plugin = || self.name().to_owned();
+        let options = serde_json::from_str(&self.config_json)
+            .map_err(|error| Error::BadConfig { plugin: plugin(), message: format!("it is not JSON: {error}") })?;
+        let problems =
+            schema::check(schema, &options).map_err(|message| Error::BadSchema { plugin: plugin(), message: clean(&message) })?;
+        if problems.is_empty() { Ok(()) } else { Err(Error::BadOptions { plugin: plugin(), problems }) }
     }
 
     /// What its instances counted through `metrics` since it was loaded.
