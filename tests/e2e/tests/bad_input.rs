@@ -116,10 +116,10 @@ fn a_file_that_is_no_component_is_told() {
 }
 
 #[test]
-fn a_plugins_wrong_configuration_is_told_in_its_own_words() {
+fn an_option_that_a_plugin_does_not_have_is_told_with_the_one_that_was_meant() {
     let world = World::new(1);
     let config = Config::new(&world).plugin("symbol_filter.wasm", r#"{ alow = ["BTC*"] }"#);
-    says(&world, &config, CONFIG, &["symbol_filter", "alow"]);
+    says(&world, &config, CONFIG, &["symbol_filter", "`alow` is no option; did you mean `allow`?"]);
 }
 
 #[test]

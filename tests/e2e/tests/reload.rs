@@ -210,7 +210,7 @@ fn a_reload_that_cannot_be_leaves_all_as_it_was() {
     let mut wrong = config.clone();
     wrong.transforms[0] = wrong.transforms[0].replace("with = {}", "with = { closed_onyl = true }");
     gateway.reload(&wrong);
-    failures(2, &["pipeline `test` cannot run its plugins", "closed_onyl"]);
+    failures(2, &["pipeline `test` cannot run its plugins", "`closed_onyl` is no option; did you mean `closed_only`?"]);
     let broken = world.file("broken", "wasm");
     std::fs::write(&broken, b"\0asm\x01\0\0\0").unwrap();
     gateway.reload(&Config::new(&world).transform(&format!("path = {broken:?}")));
