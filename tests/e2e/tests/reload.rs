@@ -36,7 +36,7 @@ impl Set {
 
     fn of(row: &Value) -> Set {
         let content = &row["RECORD_CONTENT"];
-        match (content["stream"].is_string(), content["symbol"].is_string()) {
+        match (content["data"].is_object(), content["symbol"].is_string()) {
             (true, false) => Set::Plain,
             (false, true) => Set::Flat,
             _ => panic!("no set of plugins makes this: {row}"),
