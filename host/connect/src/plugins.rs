@@ -39,6 +39,9 @@ pub const SINK_V4: &str = "com.snowflake.kafka.connector.SnowflakeStreamingSinkC
 /// A WASM component in the place of a transform.
 pub const WASM_PLUGIN: &str = "snowgate.plugin";
 
+/// What a WASM component may be allowed to import.
+pub const CAPABILITIES: [&str; 2] = ["log", "metrics"];
+
 const KAFKA: Option<&str> = Some("4.3.1");
 
 static PLUGINS: LazyLock<Vec<Plugin>> = LazyLock::new(|| {
@@ -157,6 +160,20 @@ pub fn wasm_plugin_keys() -> Vec<Key> {
             Default::Null,
             Importance::Medium,
             "The plugin's configuration as JSON; or give each of its keys as `config.KEY`.",
+        ),
+        Key::new(
+            "sha256",
+            Kind::String,
+            Default::Null,
+            Importance::Medium,
+            "SHA-256 of the component in hex. With it, no other file is loaded.",
+        ),
+        Key::new(
+            "allow",
+            Kind::List,
+            Default::Text("log,metrics".into()),
+            Importance::Low,
+            "What the component may import: log, metrics, or nothing.",
         ),
     ]
 }

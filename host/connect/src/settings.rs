@@ -156,4 +156,8 @@ pub struct PluginStep {
     pub path: PathBuf,
     /// The plugin's own configuration.
     pub config_json: String,
+    /// SHA-256 that the file must have, in hex.
+    pub sha256: Option<String>,
+    /// What it may import, of [`CAPABILITIES`](crate::plugins::CAPABILITIES).
+    pub allow: Vec<&'static str>,
 }

@@ -18,6 +18,7 @@ use snowgate_snowflake::body::Compressor;
 use tracing::error;
 
 use crate::group::Context;
+use crate::killpoint::kill_point;
 use crate::partition::{Event, Millis, Remembered};
 use crate::pipeline::Pipeline;
 use crate::requests::PartitionEvent;
@@ -321,6 +322,7 @@ impl Owner {
                 self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::GroupCommitted(next), tools));
             }
             Message::Swap(stages) => {
+                kill_point("swap_asked");
                 self.tools.stages = Rc::new(RefCell::new(*stages));
                 self.partitions.values_mut().for_each(|pipeline| pipeline.on(Event::SwapAsked, &mut self.tools));
             }

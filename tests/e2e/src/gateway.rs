@@ -60,6 +60,13 @@ impl Config {
         self
     }
 
+    /// Adds a transform: the lines of its section.
+    #[must_use]
+    pub fn transform(mut self, lines: &str) -> Config {
+        self.transforms.push(format!("{lines}\n"));
+        self
+    }
+
     /// Adds a plugin from the folder of built plugins; `with` is a TOML table.
     #[must_use]
     pub fn plugin(mut self, file: &str, with: &str) -> Config {
@@ -98,6 +105,8 @@ fn binary(variable: &str) -> PathBuf {
 /// The gateway's process.
 pub struct Gateway {
     pub process: Process,
+    /// Its configuration file.
+    file: PathBuf,
 }
 
 impl Gateway {
@@ -109,18 +118,26 @@ impl Gateway {
     pub fn start_to_die(world: &World, config: &Config, point: &str, count: u32) -> Gateway {
         let environment = [("SNOWGATE_KILL_AT".to_owned(), format!("{point}:{count}"))];
         let file = write_config(world, config);
-        let arguments = ["run".into(), "--config".into(), file.into_os_string()];
-        Gateway {
-            process: Process::start(&binary("SNOWGATE_KILLABLE_BIN"), &arguments, &environment, &world.file("gateway", "log")),
-        }
+        let arguments = ["run".into(), "--config".into(), file.clone().into_os_string()];
+        let process = Process::start(&binary("SNOWGATE_KILLABLE_BIN"), &arguments, &environment, &world.file("gateway", "log"));
+        Gateway { process, file }
     }
 
     /// From a configuration that is written already.
     pub fn start_text(world: &World, text: &str) -> Gateway {
         let file = world.file("config", "toml");
         fs::write(&file, text).expect("the test's folder is writable");
-        let arguments = ["run".into(), "--config".into(), file.into_os_string()];
-        Gateway { process: Process::start(&program(), &arguments, &[], &world.file("gateway", "log")) }
+        let arguments = ["run".into(), "--config".into(), file.clone().into_os_string()];
+        let process = Process::start(&program(), &arguments, &[], &world.file("gateway", "log"));
+        Gateway { process, file }
+    }
+
+    /// Puts `config` into the place of its configuration, and SIGHUP.
+    pub fn reload(&self, config: &Config) {
+        let beside = self.file.with_extension("next");
+        fs::write(&beside, config.to_text()).expect("the test's folder is writable");
+        fs::rename(&beside, &self.file).expect("the test's folder is writable");
+        self.process.signal(libc::SIGHUP);
     }
 
     pub fn wait_for_log(&self, text: &str) {

@@ -116,10 +116,40 @@ fn a_file_that_is_no_component_is_told() {
 }
 
 #[test]
-fn a_plugins_wrong_configuration_is_told_in_its_own_words() {
+fn an_option_that_a_plugin_does_not_have_is_told_with_the_one_that_was_meant() {
     let world = World::new(1);
     let config = Config::new(&world).plugin("symbol_filter.wasm", r#"{ alow = ["BTC*"] }"#);
-    says(&world, &config, CONFIG, &["symbol_filter", "alow"]);
+    says(&world, &config, CONFIG, &["symbol_filter", "`alow` is no option; did you mean `allow`?"]);
+}
+
+#[test]
+fn a_plugin_is_found_by_its_name_and_held_to_its_version() {
+    let world = World::new(1);
+    let folder = gateway::plugin("");
+    let used = |used: &str| {
+        let config = Config::new(&world).top(&format!("[plugins]\nfolder = {folder:?}"));
+        config.transform(&format!("use = {used:?}\nwith = {{ allow = [\"*\"] }}"))
+    };
+    says(&world, &used("symbol-fliter"), CONFIG, &["there is no plugin `symbol-fliter`", "hint: did you mean `symbol_filter`?"]);
+    let pieces = [
+        "plugin `symbol-filter` says it is version `0.1.0`, and `^9` is asked for",
+        "hint: take another build of it, or ask for this",
+    ];
+    says(&world, &used("symbol-filter@9"), CONFIG, &pieces);
+    let (code, text) = gateway::run(&world, "check", &used("symbol-filter@0.1").to_text());
+    assert!(code == 0 && text.contains("ok      plugin `symbol-filter`: version 0.1.0"), "{text}");
+}
+
+#[test]
+fn a_transform_without_a_plugin_or_with_two_is_told() {
+    let world = World::new(1);
+    let config = Config::new(&world).transform("with = { a = 1 }").transform("use = \"a\"\npath = \"b.wasm\"");
+    says(
+        &world,
+        &config,
+        CONFIG,
+        &["`pipeline.test.transform[0]` names no plugin", "`pipeline.test.transform[1]` has both `use` and `path`"],
+    );
 }
 
 #[test]

@@ -261,6 +261,40 @@ fn a_plugin_takes_a_jars_place_in_the_chain() {
 }
 
 #[test]
+fn a_connectors_plugin_is_reloaded_when_its_file_changed() {
+    let world = World::new(1);
+    let sink = world.unique("sink");
+    let kline = crate::plugins::kline("BTCUSDT", "91250.1", true);
+    world.kafka.produce(&world.topic, 0, [&kline]);
+    let file = world.file("plugin", "wasm");
+    let mut bytes = std::fs::read(gateway::plugin("kline_flatten.wasm")).unwrap();
+    std::fs::write(&file, &bytes).unwrap();
+    let worker = Worker::start(&world, "");
+    let more =
+        [("transforms", "flat"), ("transforms.flat.type", "snowgate.plugin"), ("transforms.flat.path", file.to_str().unwrap())];
+    worker.create(&seed(&world, &sink, &more));
+    world.wait_for_rows(1);
+    let reload = |bytes: &[u8], told: &str| {
+        std::fs::write(&file, bytes).unwrap();
+        worker.gateway.process.signal(libc::SIGHUP);
+        worker.gateway.wait_for_log(told);
+    };
+    // An empty custom section: another file, and the same plugin.
+    bytes.extend_from_slice(&[0, 2, 1, b'x']);
+    reload(&bytes, "plugins swapped");
+    reload(b"trash", "reload failed, all goes on as before");
+    world.kafka.produce(&world.topic, 0, [&kline]);
+    world.wait_for_rows(2);
+    assert!(world.sandbox.rows(&world.table()).iter().all(|row| row["RECORD_CONTENT"]["symbol"] == "BTCUSDT"));
+    let (_, metrics) = worker.get("/metrics");
+    for result in ["success", "failure"] {
+        let line = format!("snowgate_reloads_total{{result=\"{result}\"}} 1");
+        assert!(metrics.as_str().unwrap().contains(&line), "{metrics}");
+    }
+    worker.stop_cleanly();
+}
+
+#[test]
 fn a_bad_configuration_is_refused_and_harms_no_running_connector() {
     let world = World::new(1);
     let good = world.unique("good");

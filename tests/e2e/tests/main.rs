@@ -12,6 +12,7 @@ mod delivery;
 mod kafka_security;
 mod plugins;
 mod rebalance;
+mod reload;
 mod restart;
 mod shutdown;
 mod snowflake_faults;

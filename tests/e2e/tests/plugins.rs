@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use snowgate_e2e::{Config, Gateway, World, eventually};
 
-fn kline(symbol: &str, price: &str, closed: bool) -> String {
+pub(crate) fn kline(symbol: &str, price: &str, closed: bool) -> String {
     format!(
         r#"{{"stream": "{lower}@kline_1m", "data": {{"e": "kline", "E": 1638747660000, "s": "{symbol}", "k": {{"t": 1638747600000, "T": 1638747659999, "s": "{symbol}", "i": "1m", "f": 100, "L": 200, "o": "{price}", "c": "0.0020", "h": "0.0025", "l": "0.0015", "v": "1000", "n": 100, "x": {closed}, "q": "1.0000", "V": "500", "Q": "0.500", "B": "123456"}}}}}}"#,
         lower = symbol.to_lowercase()
@@ -147,6 +147,64 @@ fn a_rejected_record_without_a_dead_letter_topic_stops_its_partition() {
     gateway.wait_for_log("record_refused");
     gateway.stop_cleanly();
     assert_eq!(world.account().rows, 1);
+}
+
+/// A record in a hundred is rejected or trapped on, and what becomes of it is said in `key`.
+#[track_caller]
+fn falls_under_a_rule(misbehaviour: &str, key: &str, rows: u64, letters: i64) {
+    let world = World::new(1);
+    let mut config = Config::new(&world)
+        .pipeline(&format!("dead_letter_topic = {:?}\non_error = \"block\"", world.dead_letter_topic))
+        .plugin("fixtures/hostile.wasm", &format!("{{ do = {misbehaviour:?}, on = \"bad\" }}"));
+    config.transforms[0].push_str(key);
+    let value = |n: u64| if n % 100 == 50 { format!(r#"{{"n": {n}, "bad": true}}"#) } else { format!(r#"{{"n": {n}}}"#) };
+    world.kafka.produce(&world.topic, 0, (0..300).map(value));
+    let gateway = Gateway::start(&world, &config);
+    world.wait_for_rows(rows);
+    if rows < 297 {
+        gateway.wait_for_log("record_refused");
+    }
+    gateway.stop_cleanly();
+    assert_eq!((world.account().rows, world.kafka.end(&world.dead_letter_topic, 0)), (rows, letters));
+}
+
+#[test]
+fn a_rejected_record_is_dropped_where_on_reject_says_so() {
+    falls_under_a_rule("reject", "on_reject = \"drop\"\n", 297, 0);
+}
+
+#[test]
+fn a_rejected_record_is_a_dead_letter_where_on_reject_says_so() {
+    falls_under_a_rule("reject", "on_reject = \"dead_letter\"\non_trap = \"drop\"\n", 297, 3);
+}
+
+#[test]
+fn a_record_that_is_trapped_on_is_dropped_where_on_trap_says_so() {
+    falls_under_a_rule("trap", "on_trap = \"drop\"\n", 297, 0);
+}
+
+#[test]
+fn a_record_that_is_trapped_on_stops_its_partition_where_on_trap_says_so() {
+    falls_under_a_rule("trap", "on_trap = \"block\"\non_reject = \"drop\"\n", 50, 0);
+}
+
+#[test]
+fn a_plugins_code_comes_from_the_cache_at_the_second_start() {
+    let world = World::new(1);
+    world.produce_numbers(0, 0..10);
+    let cache = world.file("cache", "d");
+    let config = Config::new(&world)
+        .top(&format!("[plugins]\ncache = {cache:?}"))
+        .plugin("symbol_filter.wasm", r#"{ deny = ["NONE"], on_missing = "keep" }"#);
+    let gateway = Gateway::start(&world, &config);
+    world.wait_for_rows(10);
+    let first = gateway.stop_cleanly();
+    let gateway = Gateway::start(&world, &config);
+    gateway.wait_for_log("partition assigned");
+    let second = gateway.stop_cleanly();
+    let (compiled, cached) = ("plugin compiled in", "plugin's code comes from cache");
+    assert!(first.contains(compiled) && !first.contains(cached), "{first}");
+    assert!(second.contains(cached) && !second.contains(compiled), "{second}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::config_def::{ConfigMap, below, framework};
-use crate::plugins::{self, Class, PluginKind, WASM_PLUGIN};
+use crate::plugins::{self, CAPABILITIES, Class, PluginKind, WASM_PLUGIN};
 use crate::predicate::Predicate;
 use crate::road::Step;
 use crate::settings::PluginStep;
@@ -133,7 +133,29 @@ fn wasm_plugin(config: &ConfigMap, alias: &str, worker: &WorkerSettings) -> Resu
             Value::Object(keys.collect()).to_string()
         }
     };
-    Ok(PluginStep { name: alias.to_owned(), path, config_json })
+    let sha256 = texts.given("sha256").map(str::to_owned);
+    if let Some(digest) = sha256.as_ref().filter(|_| !texts.is_reference("sha256")).filter(|digest| !is_sha256(digest)) {
+        let message = format!("{prefix}sha256 is {digest}, which is no SHA-256: 64 digits of 0 to 9 and a to f");
+        return Err((format!("{prefix}sha256"), message));
+    }
+    let allow = match own.contains_key("allow") {
+        true => allowed(texts.given("allow").unwrap_or_default()).map_err(|name| {
+            let message = format!("{prefix}allow names {name}, and there are {} to allow", CAPABILITIES.join(" and "));
+            (format!("{prefix}allow"), message)
+        })?,
+        false => CAPABILITIES.to_vec(),
+    };
+    Ok(PluginStep { name: alias.to_owned(), path, config_json, sha256, allow })
+}
+
+/// The capabilities of a list; or what is none.
+fn allowed(list: &str) -> Result<Vec<&'static str>, &str> {
+    let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names.map(|name| CAPABILITIES.into_iter().find(|known| *known == name).ok_or(name)).collect()
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The plugin's file, which may also be named from one of the folders of `plugin.path`.

@@ -12,6 +12,7 @@ use super::report::unmasked;
 use crate::config_def::ConfigMap;
 use crate::connector::{Texts, settings};
 use crate::converter::{Converter, HeaderConverter};
+use crate::plugins::CAPABILITIES;
 use crate::secrets::is_secret;
 use crate::settings::{ChannelNames, ConnectorSettings, Line, PluginStep, Rows, Start, Tolerance, Tombstones, Topics};
 use crate::worker::WorkerSettings;
@@ -252,6 +253,13 @@ fn plugin(name: &str, step: &PluginStep) -> Result<String, String> {
     let mut toml = format!("\n[[pipeline.{}.transform]]\npath = {}\n", pipeline_name(name), quoted(&step.path.to_string_lossy()));
     // Writing to a string does not fail.
     let _ = writeln!(toml, "name = {}\nwith = {with}", quoted(&step.name));
+    if let Some(digest) = &step.sha256 {
+        let _ = writeln!(toml, "sha256 = {}", quoted(digest));
+    }
+    if step.allow != CAPABILITIES {
+        let allow: Vec<_> = step.allow.iter().map(|name| quoted(name)).collect();
+        let _ = writeln!(toml, "allow = [{}]", allow.join(", "));
+    }
     Ok(toml)
 }
 

@@ -144,8 +144,8 @@ fn plugin(step: &PluginStep) -> TransformSettings {
     let plugin = PluginSettings {
         name: step.name.clone(),
         path: step.path.clone(),
-        sha256: None,
-        allow: Capability::ALL.to_vec(),
+        sha256: step.sha256.clone(),
+        allow: Capability::ALL.into_iter().filter(|capability| step.allow.contains(&capability.as_str())).collect(),
         config_json: step.config_json.clone(),
         limits: Limits::default(),
     };
@@ -253,6 +253,21 @@ mod tests {
         assert_eq!(pipeline.table("binance_kline").table, "RAW_KLINE");
         assert_eq!(pipeline.named_topic("binance_kline").as_deref(), Some("raw_kline"));
         assert_eq!(pipeline.named_topic("other-topic"), None);
+    }
+
+    #[test]
+    fn a_plugin_in_a_jars_place_is_pinned_and_allowed_what_the_connector_says() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let digest = "5f1c".repeat(16);
+        let path = file.path().to_str().unwrap();
+        let step = [("transforms", "w"), ("transforms.w.type", "snowgate.plugin"), ("transforms.w.path", path)];
+        let plugin = |more: &[(&str, &str)]| of(V3, &[&step[..], more].concat()).plugins[0].plugin.clone();
+        let unsaid = plugin(&[]);
+        assert_eq!((unsaid.sha256, unsaid.allow), (None, Capability::ALL.to_vec()));
+        assert_eq!(Capability::ALL.map(Capability::as_str), snowgate_connect::plugins::CAPABILITIES);
+        let said = plugin(&[("transforms.w.sha256", &digest), ("transforms.w.allow", "metrics")]);
+        assert_eq!((said.sha256, said.allow), (Some(digest.clone()), vec![Capability::Metrics]));
+        assert!(plugin(&[("transforms.w.allow", "")]).allow.is_empty());
     }
 
     #[test]

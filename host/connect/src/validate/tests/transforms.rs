@@ -122,6 +122,12 @@ fn a_wasm_plugin_needs_a_file_that_is_there_and_a_configuration_that_is_json() {
             "one of them is enough",
         ),
         (&[("transforms.w.path", path), ("transforms.w.predicate", "p")], "transforms.w.predicate", "chooses its records itself"),
+        (&[("transforms.w.path", path), ("transforms.w.sha256", "5f1c")], "transforms.w.sha256", "is no SHA-256"),
+        (
+            &[("transforms.w.path", path), ("transforms.w.allow", "log,net")],
+            "transforms.w.allow",
+            "there are log and metrics to allow",
+        ),
     ] {
         let (found, error) = only_error(&with(wasm.clone(), pairs));
         assert_eq!(found, key);
