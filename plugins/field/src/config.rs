@@ -109,17 +109,17 @@ pub(crate) enum Metadata {
 #[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OnMissing {
-    /// The operation leaves the record as it is.
+    /// It is rejected.
     #[default]
-    Skip,
-    /// The record is rejected.
     Reject,
+    /// The operation leaves it as it is.
+    Skip,
 }
 
 #[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OnError {
-    /// The record is rejected.
+    /// Its record is rejected.
     #[default]
     Reject,
     /// It becomes null.

@@ -75,6 +75,34 @@ fn plugins_of_the_library_filter_and_dedupe_and_convert_one_after_another() {
 }
 
 #[test]
+fn plugins_of_the_library_split_and_hide_and_flatten_one_after_another() {
+    let world = World::new(1);
+    let operations = concat!(
+        r#"{ mask = { fields = ["user.card"], keep_last = 4 } }, { cast = { fields = ["price"], to = "decimal" } }, "#,
+        r#"{ insert = { field = "kafka.offset", from = "offset" } }"#,
+    );
+    let config = Config::new(&world)
+        .rows("columns")
+        .plugin("explode.wasm", r#"{ field = "items", element = "merged", index = "line" }"#)
+        .plugin("field.wasm", &format!("{{ operations = [{operations}] }}"))
+        .plugin("flatten.wasm", "{}");
+    let order = concat!(
+        r#"{"order":7,"user":{"name":"x","card":"4111111111111111"},"#,
+        r#""items":[{"sku":"A-1","price":"9.50"},{"sku":"B-2","price":"0.10"}]}"#,
+    );
+    world.kafka.produce(&world.topic, 0, [order]);
+    let gateway = Gateway::start(&world, &config);
+    world.wait_for_rows(2);
+    gateway.stop_cleanly();
+    let page = world.sandbox.get(&format!("rows?table=CRYPTO_DB.PUBLIC.{}", world.table()));
+    let lines: Vec<&str> = page["lines"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    for (line, item) in lines.iter().zip([r#""sku":"A-1","price":9.50,"line":0"#, r#""sku":"B-2","price":0.10,"line":1"#]) {
+        let row = format!(r#""order":7,"user_name":"x","user_card":"************1111",{item},"kafka_offset":0}}"#);
+        assert!(line.ends_with(&row), "{line}");
+    }
+}
+
+#[test]
 fn what_a_plugin_drops_is_settled_and_not_read_again() {
     let world = World::new(1);
     let config = Config::new(&world).plugin("symbol_filter.wasm", r#"{ deny = ["*"] }"#);
