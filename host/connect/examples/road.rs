@@ -2,7 +2,7 @@
 //!
 //! 100,000 klines of one partition in batches of 1,000, several times over; of each batch the best turn counts.
 
-use std::io::Write as _;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,26 +29,60 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let straight = best(&plain, |batch| assert!(road.straight(batch)));
     writeln!(out, "{straight:>7.0} ns  straight: only looked at")?;
 
-    let mut show =
-        |what: &str, batches: &[RecordBatch], steps: &[(&str, &[(&str, &str)])]| -> Result<(), Box<dyn std::error::Error>> {
-            let mut road = Road::new(Arc::new(settings(steps)?));
-            let mut converted = Converted::new();
-            let nanoseconds = best(batches, |batch| {
-                road.process(batch, &mut converted);
-                assert_eq!(converted.records.len(), batch.len());
-            });
-            writeln!(out, "{nanoseconds:>7.0} ns  {what}")?;
-            writeln!(out, "            {}", String::from_utf8_lossy(converted.records.record(0).value().unwrap_or_default()))?;
-            Ok(())
-        };
-    show("copied: two headers converted", &batches(Some(&[("trace", "00-4bf92f35"), ("attempt", "1")])), &[])?;
-    show("full: taken apart and written", &plain, &[])?;
-    show("full, Flatten", &plain, &[("org.apache.kafka.connect.transforms.Flatten$Value", &[("delimiter", "_")])])?;
-    let renames: &[(&str, &str)] = &[("renames", "stream:source,data:kline")];
-    show("full, ReplaceField", &plain, &[("org.apache.kafka.connect.transforms.ReplaceField$Value", renames)])?;
-    show("full, Cast", &plain, &[("org.apache.kafka.connect.transforms.Cast$Value", &[("spec", "stream:string")])])?;
-    let inserted: &[(&str, &str)] = &[("static.field", "venue"), ("static.value", "binance")];
-    show("full, InsertField", &plain, &[("org.apache.kafka.connect.transforms.InsertField$Value", inserted)])?;
+    let headers = batches(Some(&[("trace", "00-4bf92f35"), ("attempt", "1")]));
+    show(&mut out, "copied: two headers converted", &headers, &[])?;
+    show(&mut out, "no step", &plain, &[])?;
+    let value = |name: &str| format!("org.apache.kafka.connect.transforms.{name}$Value");
+    let steps: [(&str, &[(&str, &str)]); 7] = [
+        ("Flatten", &[("delimiter", "_")]),
+        ("ReplaceField", &[("renames", "stream:source,data:kline")]),
+        ("ReplaceField", &[("exclude", "stream")]),
+        ("InsertField", &[("static.field", "venue"), ("static.value", "binance"), ("offset.field", "at")]),
+        ("Cast", &[("spec", "stream:string")]),
+        ("MaskField", &[("fields", "stream")]),
+        ("ExtractField", &[("field", "data")]),
+    ];
+    for (name, options) in steps {
+        show(&mut out, name, &plain, &[(&value(name), options)])?;
+    }
+    let chain: &[(&str, &[(&str, &str)])] = &[
+        (&value("Flatten"), &[("delimiter", "_")]),
+        (&value("ReplaceField"), &[("exclude", "data_k_B"), ("renames", "data_s:symbol,data_k_o:open,data_k_c:close")]),
+        (&value("Cast"), &[("spec", "open:float64,close:float64,data_k_v:int64,data_k_t:string")]),
+        (&value("InsertField"), &[("topic.field", "topic"), ("partition.field", "partition"), ("offset.field", "offset")]),
+    ];
+    show(&mut out, "Flatten, ReplaceField, Cast of four, InsertField", &plain, chain)?;
+    Ok(())
+}
+
+/// The road that the records take, and the full one. They have to come to the same.
+fn show(
+    out: &mut impl Write,
+    what: &str,
+    batches: &[RecordBatch],
+    steps: &[(&str, &[(&str, &str)])],
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut road = Road::new(Arc::new(settings(steps)?));
+    let (mut converted, mut again) = (Converted::new(), Converted::new());
+    let near = best(batches, |batch| {
+        road.process(batch, &mut converted);
+        assert_eq!(converted.records.len(), batch.len());
+    });
+    let full = best(batches, |batch| {
+        for record in batch.iter() {
+            road.convert_again(record, &mut again);
+            assert_eq!(again.records.len(), 1);
+        }
+    });
+    for batch in batches.iter().filter(|_| !steps.is_empty()) {
+        road.process(batch, &mut converted);
+        for (record, taken) in batch.iter().zip(converted.records.iter()) {
+            road.convert_again(record, &mut again);
+            assert_eq!(taken.value(), again.records.record(0).value());
+        }
+    }
+    writeln!(out, "{near:>7.0} ns, full road {full:>6.0} ns  {what}")?;
+    writeln!(out, "            {}", String::from_utf8_lossy(converted.records.record(0).value().unwrap_or_default()))?;
     Ok(())
 }
 

@@ -14,6 +14,9 @@ mod simple_header;
 
 pub use crate::converter::definition::{CLASSES, HEADER_CLASSES, definition, refusal};
 pub(crate) use crate::converter::definition::{JSON, SNOWFLAKE_JSON};
+pub(crate) use crate::converter::document::{
+    Keys as WalkedKeys, Reader as JsonReader, Reading, Span, read as read_json, write as write_walked,
+};
 pub use crate::converter::json::JsonConverter;
 pub use crate::converter::primitive::Encoding;
 

@@ -2,6 +2,7 @@
 //!
 //! Users compare what we make of a number with what Connect made of it: `1.0E7`, not `10000000`.
 
+use std::io::Write as _;
 use std::str::FromStr;
 
 use bigdecimal::BigDecimal;
@@ -14,6 +15,14 @@ pub(crate) fn double_text(number: f64) -> String {
         _ if is_plain(number.abs()) => format!("{number:?}"),
         _ if number.is_finite() => scientific(&format!("{number:e}")),
         _ => not_finite(number).to_owned(),
+    }
+}
+
+/// Appends [`double_text`].
+pub(crate) fn write_double(number: f64, out: &mut Vec<u8>) {
+    match is_plain(number.abs()) {
+        true => write!(out, "{number:?}").expect("memory takes what is written to it"),
+        false => out.extend_from_slice(double_text(number).as_bytes()),
     }
 }
 

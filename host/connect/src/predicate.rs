@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config_def::{ConfigError, ConfigMap, Importance, Key, Kind};
 use crate::data::ConnectRecord;
 use crate::java_regex::JavaRegex;
+use crate::smt::outline::Outline;
 use crate::smt::{Given, non_empty_string, required, valid_regex};
 
 /// One of the three predicates, configured.
@@ -58,6 +59,23 @@ impl Predicate {
             Form::HasHeaderKey(name) => record.headers.iter().any(|(header, _)| **header == **name),
             Form::RecordIsTombstone => record.value.value.is_null(),
             Form::TopicNameMatches(pattern) => pattern.matches(&record.topic).unwrap_or(false),
+        }
+    }
+
+    /// The same for all records of one shape; `None` where it is not.
+    pub(crate) fn foresee(&self, outline: &Outline) -> Option<bool> {
+        match &self.0 {
+            Form::HasHeaderKey(name) => outline.headers.iter().find(|(header, _)| header == name).map(|(_, has)| *has),
+            Form::RecordIsTombstone => outline.root_fields().map(|fields| fields.is_none()),
+            Form::TopicNameMatches(pattern) => Some(pattern.matches(&outline.topic).unwrap_or(false)),
+        }
+    }
+
+    /// The header that it asks for.
+    pub(crate) fn header(&self) -> Option<&Arc<str>> {
+        match &self.0 {
+            Form::HasHeaderKey(name) => Some(name),
+            _ => None,
         }
     }
 }

@@ -18,6 +18,8 @@
 //!
 //! Invariant: every record ends as one converted record, as dropped, or as rejected, and what is left of a rejected one is nothing.
 
+mod text;
+
 use std::sync::Arc;
 
 use snowgate_record::{Record, RecordBatch, TimestampType, TopicPartition};
@@ -25,6 +27,7 @@ use snowgate_record::{Record, RecordBatch, TimestampType, TopicPartition};
 use crate::converter::{Converter, HeaderConverter};
 use crate::data::{ConnectRecord, DataError, SchemaAndValue, Stage, Value};
 use crate::predicate::Predicate;
+use crate::road::text::{End as TextEnd, TextRoad};
 use crate::rows;
 use crate::settings::Line;
 use crate::smt::Transform;
@@ -89,6 +92,8 @@ pub struct Road {
     value: Converter,
     /// Whether there are steps that a record has to go through: a topic's new name was asked for once.
     has_steps: bool,
+    /// Where the steps can be taken in the text.
+    text: Option<Box<TextRoad>>,
     /// Of the records seen last.
     topic: Arc<str>,
     pieces: Pieces,
@@ -168,7 +173,8 @@ impl Road {
     pub fn new(settings: Arc<RoadSettings>) -> Road {
         let has_steps = settings.steps.iter().any(|step| !step.transform.topic_only());
         let (key, value) = (settings.key.clone(), settings.value.clone());
-        Road { settings, key, value, has_steps, topic: Arc::from(""), pieces: Pieces::default() }
+        let text = if has_steps { TextRoad::new(&settings).map(Box::new) } else { None };
+        Road { settings, key, value, has_steps, text, topic: Arc::from(""), pieces: Pieces::default() }
     }
 
     /// Whether the records of `batch` are rows as they are, with keys that are text. One that the strict validator refuses is then
@@ -184,10 +190,10 @@ impl Road {
     ///
     /// A batch that is straight is offered for one reason only, that its records make no rows as they are; so it takes the full road.
     pub fn process(&mut self, batch: &RecordBatch, out: &mut Converted) {
-        let copy = self.copies_values() && !self.straight(batch);
+        let shortcuts = !self.straight(batch);
         out.reset(batch.topic_partition());
         for record in batch.iter() {
-            self.convert(record, copy, out);
+            self.convert(record, shortcuts, out);
         }
     }
 
@@ -213,9 +219,16 @@ impl Road {
         (0..keys.len()).all(|index| keys.is_null(index))
     }
 
-    fn convert(&mut self, record: Record<'_>, copy: bool, out: &mut Converted) {
+    /// `shortcuts`: by the nearest road there is, else by the full one.
+    fn convert(&mut self, record: Record<'_>, shortcuts: bool, out: &mut Converted) {
         self.pieces.clear();
-        let copied = record.value().filter(|value| copy && begins_as_object(value));
+        if shortcuts && self.text.is_some() {
+            if self.by_text(record, out) {
+                return;
+            }
+            self.pieces.clear();
+        }
+        let copied = record.value().filter(|value| shortcuts && self.copies_values() && begins_as_object(value));
         let made = match copied {
             Some(_) => self.around_the_value(record).map(|has_key| (has_key, true)),
             None if !self.has_steps => self.unchanged(record),
@@ -297,6 +310,42 @@ impl Road {
         let written = rows::write_header(line, structured_headers, value, &mut self.pieces.headers);
         self.pieces.header_ends.push(self.pieces.headers.len());
         written.map_err(|error| End::of(Stage::TaskPut, SINK_TASK, error))
+    }
+
+    /// A record through the transforms, in its text; says whether that could be done.
+    fn by_text(&mut self, record: Record<'_>, out: &mut Converted) -> bool {
+        let Some(mut text) = self.text.take() else { return false };
+        let done = self.along_the_text(&mut text, record, out).is_some();
+        self.text = Some(text);
+        done
+    }
+
+    fn along_the_text(&mut self, text: &mut TextRoad, record: Record<'_>, out: &mut Converted) -> Option<()> {
+        let end = text.look(record)?;
+        let has_key = self.write_key(record).ok()?;
+        for (name, value) in record.headers() {
+            let value = self.read_header(record.topic(), value).ok()?;
+            if text.keeps_header(std::str::from_utf8(name).ok()?) {
+                self.write_header(&value).ok()?;
+            }
+        }
+        for (_, value) in text.inserted_headers() {
+            self.write_header(value).ok()?;
+        }
+        if end == TextEnd::Dropped {
+            out.end(record.index(), End::Dropped);
+            return Some(());
+        }
+        let has_value = text.write(record, &mut self.pieces.value)?;
+        let kept = record.headers().map(|(name, _)| name);
+        let kept = kept.filter(|name| std::str::from_utf8(name).is_ok_and(|name| text.keeps_header(name)));
+        self.pieces.push_headers(kept.chain(text.inserted_headers().map(|(name, _)| name.as_bytes())), &mut out.records);
+        let key = has_key.then_some(self.pieces.key.as_slice());
+        let value = has_value.then_some(self.pieces.value.as_slice());
+        let timestamp_type = record.timestamp_type();
+        let timestamp = if timestamp_type == TimestampType::NotAvailable { -1 } else { record.timestamp() };
+        out.records.push(record.offset(), timestamp, timestamp_type, key, value);
+        Some(())
     }
 
     /// A record through the transforms.

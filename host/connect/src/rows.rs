@@ -26,7 +26,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::data::{DATE, DataError, Schema, SchemaAndValue, TIME, Type, Value};
-use crate::java_number::{decimal_text, double_text, float_text};
+use crate::java_number::{decimal_text, float_text, write_double};
 use crate::settings::Line;
 
 /// What Snowflake's fixed-point numbers hold.
@@ -62,6 +62,16 @@ pub fn write_text(text: &str, out: &mut Vec<u8>) {
     text::string(text, out);
 }
 
+/// Appends what one letter of a text is in a JSON string.
+pub(crate) fn write_letter(letter: char, out: &mut Vec<u8>) {
+    text::letters(letter.encode_utf8(&mut [0; 4]), out);
+}
+
+/// Appends a whole number.
+pub(crate) fn write_integer(number: i64, out: &mut Vec<u8>) {
+    text::integer(number, out);
+}
+
 struct Writer<'a> {
     line: Line,
     out: &'a mut Vec<u8>,
@@ -77,7 +87,7 @@ impl Writer<'_> {
             Value::Int32(number) => text::integer(i64::from(*number), self.out),
             Value::Int64(number) => text::integer(*number, self.out),
             Value::Float32(number) if number.is_finite() => self.out.extend_from_slice(float_text(*number).as_bytes()),
-            Value::Float64(number) if number.is_finite() => self.out.extend_from_slice(double_text(*number).as_bytes()),
+            Value::Float64(number) if number.is_finite() => write_double(*number, self.out),
             Value::Float32(number) => self.no_number(f64::from(*number)),
             Value::Float64(number) => self.no_number(*number),
             Value::Boolean(flag) => self.out.extend_from_slice(if *flag { b"true" } else { b"false" }),

@@ -13,6 +13,7 @@ mod hoist_field;
 mod insert_field;
 mod keys;
 mod mask_field;
+pub(crate) mod outline;
 mod part;
 mod replace_field;
 mod routers;
@@ -26,7 +27,8 @@ mod value_to_key;
 use std::sync::Arc;
 
 use crate::config_def::{ConfigError, ConfigMap, Key};
-use crate::data::{ConnectRecord, DataError};
+use crate::data::{ConnectRecord, DataError, SchemaAndValue, Type, Value};
+use outline::Outline;
 use part::Part;
 
 pub(crate) use keys::{Given, non_empty_string, required};
@@ -172,6 +174,76 @@ impl Transform {
             Form::ValueToKey(value_to_key) => value_to_key.apply(&mut record)?,
         }
         Ok(Some(record))
+    }
+
+    /// Whether there are outlines that [`Transform::reshape`] takes.
+    pub(crate) fn reshapes(&self) -> bool {
+        match &self.0 {
+            Form::DropHeaders(_) | Form::Filter | Form::InsertHeader(_) | Form::RegexRouter(_) => true,
+            Form::Cast(part, _)
+            | Form::ExtractField(part, _)
+            | Form::Flatten(part, _)
+            | Form::HoistField(part, _)
+            | Form::InsertField(part, ..)
+            | Form::MaskField(part, _)
+            | Form::ReplaceField(part, _) => *part == Part::Value,
+            Form::HeaderFrom(..)
+            | Form::SetSchemaMetadata(..)
+            | Form::TimestampConverter(..)
+            | Form::TimestampRouter(_)
+            | Form::ValueToKey(_) => false,
+        }
+    }
+
+    /// What [`Transform::apply`] does to all records of one shape that have no schema: says whether they are kept. `None` where that
+    /// hangs on what the slots hold, or where they fail.
+    pub(crate) fn reshape(&self, outline: &mut Outline) -> Option<bool> {
+        match &self.0 {
+            _ if !self.reshapes() => return None,
+            Form::Cast(_, cast) => cast.reshape(outline)?,
+            Form::DropHeaders(drop) => drop.reshape(outline),
+            Form::ExtractField(_, extract) => extract.reshape(outline)?,
+            Form::Filter => return Some(false),
+            Form::Flatten(_, flatten) => flatten.reshape(outline)?,
+            Form::HoistField(_, hoist) => hoist.reshape(outline)?,
+            Form::InsertField(_, insertions, _) => insertions.reshape(outline)?,
+            Form::InsertHeader(insert) => insert.reshape(outline),
+            Form::MaskField(_, mask) => mask.reshape(outline)?,
+            Form::RegexRouter(router) => router.reshape(outline)?,
+            Form::ReplaceField(_, replace) => replace.reshape(outline)?,
+            _ => return None,
+        }
+        Some(true)
+    }
+
+    /// Makes a change that [`Transform::reshape`] noted.
+    pub(crate) fn change(&self, target: Option<Type>, value: Value) -> Result<Value, DataError> {
+        match (&self.0, target) {
+            (Form::Cast(_, cast), Some(target)) => cast.cast_plain(value, target),
+            (Form::MaskField(_, mask), _) => mask.masked(&value),
+            _ => Ok(value),
+        }
+    }
+
+    /// What [`Transform::change`] makes of a text, where that is no text.
+    pub(crate) fn change_text(&self, target: Option<Type>, text: &str) -> Option<Value> {
+        match (&self.0, target) {
+            (Form::Cast(..), Some(target)) if target != Type::String => cast::read(text, target),
+            _ => None,
+        }
+    }
+
+    /// Whether it takes away the header of that name.
+    pub(crate) fn drops_header(&self, name: &str) -> bool {
+        matches!(&self.0, Form::DropHeaders(drop) if drop.drops(name))
+    }
+
+    /// The header that it adds.
+    pub(crate) fn inserted_header(&self) -> Option<(&str, &SchemaAndValue)> {
+        match &self.0 {
+            Form::InsertHeader(insert) => Some(insert.header()),
+            _ => None,
+        }
     }
 
     /// Nothing but the topic is changed, and the new one follows from the old one alone.

@@ -19,8 +19,10 @@ use crate::rows::IS_ESCAPED;
 mod encoding;
 mod members;
 mod number;
+mod walk;
 
 pub(crate) use number::{NormalForm, nearest};
+pub(crate) use walk::{Keys, Span, write};
 
 /// Objects and arrays inside each other.
 const MAX_DEPTH: u32 = 1000;
@@ -43,6 +45,11 @@ pub(crate) struct Reading {
     pub(crate) leading_zeros: bool,
     /// Every number with a point or an exponent is a `Decimal`.
     pub(crate) exact: bool,
+}
+
+impl Reading {
+    /// Of JSON that stands for itself, as the standard has it.
+    pub(crate) const PLAIN: Reading = Reading { leading_zeros: false, exact: false };
 }
 
 /// An object with the keys `schema` and `payload`, taken apart.
@@ -91,7 +98,8 @@ pub(crate) fn read_envelope(
     }
 }
 
-struct Reader<'a> {
+/// A place in a document, and what may stand there. It makes values; `walk.rs` goes on without making any.
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: u32,
@@ -138,13 +146,17 @@ impl Reader<'_> {
     }
 
     fn literal(&mut self, word: &[u8], value: Value) -> Result<Value, Fault> {
+        self.past_word(word).map(|()| value)
+    }
+
+    fn past_word(&mut self, word: &[u8]) -> Result<(), Fault> {
         let end = self.at + word.len();
         let goes_on = self.bytes.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..));
         if !self.bytes[self.at..].starts_with(word) || goes_on {
             return self.fault("an unknown word stands");
         }
         self.at = end;
-        Ok(value)
+        Ok(())
     }
 
     fn deeper(&mut self) -> Result<(), Fault> {
@@ -212,17 +224,23 @@ impl Reader<'_> {
 
     /// A key and the colon after it.
     fn key(&mut self) -> Result<String, Fault> {
+        let mut key = String::new();
+        self.key_onto(&mut key)?;
+        Ok(key)
+    }
+
+    fn key_onto(&mut self, text: &mut String) -> Result<(), Fault> {
         if self.peek() != Some(b'"') {
             return self.fault("no key begins");
         }
-        let key = self.string()?;
+        self.string_onto(text)?;
         self.blanks();
         if self.peek() != Some(b':') {
             return self.fault("a colon is missing");
         }
         self.at += 1;
         self.blanks();
-        Ok(key)
+        Ok(())
     }
 
     fn envelope(&mut self, known: Option<(&[u8], &Arc<Schema>)>) -> Result<Envelope, Fault> {
@@ -259,34 +277,27 @@ impl Reader<'_> {
     }
 
     fn string(&mut self) -> Result<String, Fault> {
+        let mut text = String::new();
+        self.string_onto(&mut text)?;
+        Ok(text)
+    }
+
+    /// A text, behind what `text` holds already.
+    fn string_onto(&mut self, text: &mut String) -> Result<(), Fault> {
         self.at += 1;
-        let start = self.at;
-        let rest = &self.bytes[start..];
-        let Some(plain) = rest.iter().position(|byte| IS_ESCAPED[usize::from(*byte)]) else {
-            self.at = self.bytes.len();
-            return self.fault("");
-        };
-        if rest[plain] == b'"' {
-            self.at = start + plain + 1;
-            return self.text(&rest[..plain], start).map(|text| text.to_owned());
-        }
-        self.at = start + plain;
-        let mut text = self.text(&rest[..plain], start)?.to_owned();
         loop {
+            let start = self.at;
+            let rest = &self.bytes[start..];
+            let plain = rest.iter().position(|byte| IS_ESCAPED[usize::from(*byte)]).unwrap_or(rest.len());
+            text.push_str(self.text(&rest[..plain], start)?);
+            self.at = start + plain;
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(text);
+                    return Ok(());
                 }
                 Some(b'\\') => text.push(self.escape()?),
-                None | Some(0..0x20) => return self.fault("a raw control byte stands in a text"),
-                Some(_) => {
-                    let start = self.at;
-                    let rest = &self.bytes[start..];
-                    let plain = rest.iter().position(|byte| IS_ESCAPED[usize::from(*byte)]).unwrap_or(rest.len());
-                    text.push_str(self.text(&rest[..plain], start)?);
-                    self.at = start + plain;
-                }
+                _ => return self.fault("a raw control byte stands in a text"),
             }
         }
     }
@@ -349,6 +360,24 @@ impl Reader<'_> {
 
     fn number(&mut self) -> Result<Value, Fault> {
         let start = self.at;
+        let integral = self.past_number()?;
+        let text = self.text(&self.bytes[start..self.at], start)?;
+        let broken = Fault { what: "a number cannot be read", at: start };
+        if !integral {
+            return match self.reading.exact {
+                true => BigDecimal::from_str(text).map(Value::Decimal).map_err(|_| broken),
+                false => nearest(text).ok_or(broken),
+            };
+        }
+        match text.parse() {
+            Ok(number) => Ok(Value::Int64(number)),
+            Err(_) => BigInt::from_str(text).map(Value::BigInt).map_err(|_| broken),
+        }
+    }
+
+    /// Goes past a number; says whether it is written as a whole one.
+    fn past_number(&mut self) -> Result<bool, Fault> {
+        let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -383,22 +412,10 @@ impl Reader<'_> {
                 return Err(Fault { what: "a number's exponent is beyond 6144", at: exponent });
             }
         }
-        let bytes = &self.bytes[start..self.at];
-        if bytes.len() > MAX_NUMBER {
+        if self.at - start > MAX_NUMBER {
             return Err(Fault { what: "a number is longer than 1000 characters", at: start });
         }
-        let text = self.text(bytes, start)?;
-        let broken = Fault { what: "a number cannot be read", at: start };
-        if !integral {
-            return match self.reading.exact {
-                true => BigDecimal::from_str(text).map(Value::Decimal).map_err(|_| broken),
-                false => nearest(text).ok_or(broken),
-            };
-        }
-        match text.parse() {
-            Ok(number) => Ok(Value::Int64(number)),
-            Err(_) => BigInt::from_str(text).map(Value::BigInt).map_err(|_| broken),
-        }
+        Ok(integral)
     }
 }
 

@@ -117,7 +117,7 @@ fn not_json(fault: Fault) -> DataError {
 /// `SnowflakeJsonConverter`: what it cannot read is a broken record.
 pub(super) fn snowflake(bytes: Option<&[u8]>) -> Result<SchemaAndValue, DataError> {
     let Some(bytes) = bytes else { return Ok(SchemaAndValue::NULL) };
-    match read(bytes, Reading { leading_zeros: false, exact: false }) {
+    match read(bytes, Reading::PLAIN) {
         Ok(value) => Ok(SchemaAndValue { schema: None, value: value.unwrap_or(Value::Null) }),
         Err(fault) => Err(DataError::data(format!("Failed to parse JSON record: {fault}"))),
     }

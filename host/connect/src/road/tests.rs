@@ -1,4 +1,4 @@
-mod steps;
+pub(super) mod steps;
 
 use proptest::prelude::*;
 use snowgate_record::Offset;
@@ -7,15 +7,15 @@ use super::*;
 use crate::config_def::ConfigMap;
 use crate::converter::{Encoding, JsonConverter};
 
-fn settings(key: Converter, value: Converter, line: Line) -> RoadSettings {
+pub(super) fn settings(key: Converter, value: Converter, line: Line) -> RoadSettings {
     RoadSettings { key, value, headers: HeaderConverter::Simple, steps: Vec::new(), line, structured_headers: false }
 }
 
-fn text() -> Converter {
+pub(super) fn text() -> Converter {
     Converter::String(Encoding::Utf8)
 }
 
-fn json() -> Converter {
+pub(super) fn json() -> Converter {
     Converter::Json(JsonConverter::plain())
 }
 
@@ -24,11 +24,11 @@ fn enveloped() -> Converter {
 }
 
 /// A key and a value.
-type Pair<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+pub(super) type Pair<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 type Shown = (Option<String>, Option<String>);
-type Header<'a> = (&'a [u8], Option<&'a [u8]>);
+pub(super) type Header<'a> = (&'a [u8], Option<&'a [u8]>);
 
-fn batch(records: &[Pair<'_>]) -> RecordBatch {
+pub(super) fn batch(records: &[Pair<'_>]) -> RecordBatch {
     let mut batch = RecordBatch::new(TopicPartition::new("t", 2));
     for (index, (key, value)) in records.iter().enumerate() {
         batch.push(Offset::new(10 + index as i64).unwrap(), 1000, TimestampType::CreateTime, *key, *value);
@@ -36,7 +36,7 @@ fn batch(records: &[Pair<'_>]) -> RecordBatch {
     batch
 }
 
-fn with_headers(value: &[u8], headers: &[Header<'_>]) -> RecordBatch {
+pub(super) fn with_headers(value: &[u8], headers: &[Header<'_>]) -> RecordBatch {
     let mut batch = RecordBatch::new(TopicPartition::new("t", 2));
     for (name, value) in headers {
         batch.push_header(name, *value);

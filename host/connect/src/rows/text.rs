@@ -15,8 +15,14 @@ pub(crate) const IS_ESCAPED: [bool; 256] = {
 
 /// A JSON string.
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
-    const HEX: [u8; 16] = *b"0123456789abcdef";
     out.push(b'"');
+    letters(text, out);
+    out.push(b'"');
+}
+
+/// What stands between the quotes of a JSON string.
+pub(super) fn letters(text: &str, out: &mut Vec<u8>) {
+    const HEX: [u8; 16] = *b"0123456789abcdef";
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|byte| IS_ESCAPED[usize::from(*byte)]) {
         out.extend_from_slice(&rest[..at]);
@@ -33,7 +39,6 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
         rest = &rest[at + 1..];
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
 }
 
 pub(super) fn integer(number: i64, out: &mut Vec<u8>) {

@@ -11,6 +11,7 @@ use crate::data::{DATE, DataError, Field, Schema, SchemaAndValue, TIME, TIMESTAM
 use crate::java_number::{decimal_as_long, decimal_text, double_text, float_text, integer_as_long, parse_double, parse_float};
 use crate::smt::date_format::DateFormat;
 use crate::smt::keys::{Given, replace_null, required, split_colons};
+use crate::smt::outline::{Content, Outline};
 use crate::smt::part::{or_default, put, require_fields, require_map, require_struct};
 use crate::smt::schema_cache::SchemaCache;
 
@@ -184,6 +185,39 @@ impl Cast {
         }
     }
 
+    pub(super) fn reshape(&self, outline: &mut Outline) -> Option<()> {
+        match &*self.spec {
+            Spec::Whole(target) => {
+                let root = outline.root;
+                outline.root = self.reshaped(outline, root, *target)?;
+            }
+            Spec::Fields(casts) => {
+                let Some(mut fields) = outline.root_fields()? else { return Some(()) };
+                for (name, target) in casts {
+                    match outline.find(fields, name) {
+                        Some(at) => {
+                            let content = outline.field(at).content;
+                            let content = self.reshaped(outline, content, *target)?;
+                            outline.set(at, content);
+                        }
+                        None => outline.put_constant(&mut fields, name, Value::Null)?,
+                    }
+                }
+                outline.root = Content::Object(fields);
+            }
+        }
+        Some(())
+    }
+
+    fn reshaped(&self, outline: &mut Outline, content: Content, target: Type) -> Option<Content> {
+        outline.changed(content, Some(target), |value| self.cast_plain(value, target))
+    }
+
+    /// A value without a schema.
+    pub(super) fn cast_plain(&self, value: Value, target: Type) -> Result<Value, DataError> {
+        self.cast(None, value, target)
+    }
+
     fn plan_whole(&self, schema: &Schema, target: Type) -> Result<Arc<Plan>, DataError> {
         let default = self.cast_default(schema, target)?;
         let new = Schema { default, optional: schema.optional, ..schema.basics(target) };
@@ -354,7 +388,8 @@ fn convert(value: Value, target: Type) -> Result<Value, DataError> {
     })
 }
 
-fn read(text: &str, target: Type) -> Option<Value> {
+/// A text as another type; `None` where it is out of its range.
+pub(super) fn read(text: &str, target: Type) -> Option<Value> {
     match target {
         Type::Int8 => text.parse().ok().map(Value::Int8),
         Type::Int16 => text.parse().ok().map(Value::Int16),

@@ -6,6 +6,7 @@ use crate::config_def::{ConfigError, Importance, Key, Kind, Parsed};
 use crate::data::{DataError, SchemaAndValue, Value};
 use crate::smt::field_path::FieldPath;
 use crate::smt::keys::{Given, optional, replace_null, required};
+use crate::smt::outline::Outline;
 use crate::smt::part::{require_map, require_struct};
 
 const PURPOSE: &str = "field extraction";
@@ -53,5 +54,12 @@ impl ExtractField {
                 Ok(SchemaAndValue { schema: Some(field), value })
             }
         }
+    }
+
+    pub(super) fn reshape(&self, outline: &mut Outline) -> Option<()> {
+        if let Some(fields) = outline.root_fields()? {
+            outline.root = self.path.content_in(outline, fields)?;
+        }
+        Some(())
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config_def::ConfigError;
 use crate::data::{DataError, Field, Schema, Value};
+use crate::smt::outline::{Chain, Content, Outline};
 use crate::smt::part::{Entries, is_key, or_default, require_map, require_struct};
 
 const PURPOSE: &str = "nested field access";
@@ -37,6 +38,23 @@ impl FieldPath {
             }
         }
         Ok(take(&mut entries, last))
+    }
+
+    /// The content in an outline's fields; null where there is none.
+    pub(super) fn content_in(&self, outline: &mut Outline, mut fields: Chain) -> Option<Content> {
+        let (last, before) = self.split().ok()?;
+        for step in before {
+            match outline.find(fields, step).map(|at| outline.field(at).content) {
+                Some(Content::Object(nested)) => fields = nested,
+                // It may be null, or an error.
+                Some(_) => return None,
+                None => return Some(outline.constant_of(Value::Null)),
+            }
+        }
+        match outline.find(fields, last) {
+            Some(at) => Some(outline.field(at).content),
+            None => Some(outline.constant_of(Value::Null)),
+        }
     }
 
     pub(super) fn field_in(&self, schema: &Schema) -> Result<Arc<Schema>, DataError> {

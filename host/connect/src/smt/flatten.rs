@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config_def::{Importance, Key, Kind};
 use crate::data::{DataError, Schema, SchemaAndValue, Type, Value};
 use crate::smt::keys::{Given, optional};
+use crate::smt::outline::{Chain, Content, Name, Outline};
 use crate::smt::part::{Entries, is_key, or_default, require_fields, require_map, require_struct};
 use crate::smt::schema_cache::SchemaCache;
 
@@ -64,6 +65,29 @@ impl Flatten {
         let mut flat = Vec::with_capacity(new.fields.len());
         flatten_struct(&struct_schema, Some(values), &mut flat);
         Ok(SchemaAndValue { schema: Some(new.clone()), value: Value::Struct(new, flat) })
+    }
+
+    pub(super) fn reshape(&self, outline: &mut Outline) -> Option<()> {
+        if let Some(fields) = outline.root_fields()? {
+            let mut flat = Chain::default();
+            self.flatten_fields(outline, fields, Name::default(), &mut flat)?;
+            outline.root = Content::Object(flat);
+        }
+        Some(())
+    }
+
+    fn flatten_fields(&self, outline: &mut Outline, fields: Chain, prefix: Name, flat: &mut Chain) -> Option<()> {
+        let mut next = fields.first();
+        while let Some(at) = next {
+            let field = outline.field(at);
+            next = field.next;
+            let name = if prefix.is_empty() { field.name } else { outline.joined(prefix, &self.delimiter, field.name)? };
+            match field.content {
+                Content::Object(nested) => self.flatten_fields(outline, nested, name, flat)?,
+                content => outline.put(flat, name, content)?,
+            }
+        }
+        Some(())
     }
 
     fn joined(&self, prefix: &str, name: &str) -> String {

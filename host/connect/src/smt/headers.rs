@@ -6,6 +6,7 @@ use crate::config_def::{ConfigError, Importance, Key, Kind};
 use crate::converter::HeaderConverter;
 use crate::data::{ConnectRecord, SchemaAndValue};
 use crate::smt::keys::{ANY_NON_EMPTY, Given, non_null, required};
+use crate::smt::outline::Outline;
 
 pub(super) fn drop_keys() -> Vec<Key> {
     vec![required("headers", Kind::List, Importance::High, "The names of the headers to take away.").validated(ANY_NON_EMPTY)]
@@ -23,6 +24,15 @@ impl DropHeaders {
 
     pub(super) fn apply(&self, record: &mut ConnectRecord) {
         record.headers.retain(|(name, _)| !self.names.contains(name));
+    }
+
+    pub(super) fn reshape(&self, outline: &mut Outline) {
+        outline.headers.iter_mut().for_each(|(name, has)| *has &= !self.drops(name));
+        outline.header_steps.push(outline.step);
+    }
+
+    pub(super) fn drops(&self, name: &str) -> bool {
+        self.names.iter().any(|dropped| dropped == name)
     }
 }
 
@@ -50,5 +60,14 @@ impl InsertHeader {
 
     pub(super) fn apply(&self, record: &mut ConnectRecord) {
         record.headers.push((self.name.to_string(), SchemaAndValue::clone(&self.value)));
+    }
+
+    pub(super) fn reshape(&self, outline: &mut Outline) {
+        outline.headers.iter_mut().for_each(|(name, has)| *has |= *name == self.name);
+        outline.header_steps.push(outline.step);
+    }
+
+    pub(super) fn header(&self) -> (&str, &SchemaAndValue) {
+        (&self.name, &self.value)
     }
 }

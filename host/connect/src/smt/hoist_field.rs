@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config_def::{Importance, Key, Kind};
 use crate::data::{DataError, Schema, SchemaAndValue, Type, Value};
 use crate::smt::keys::{Given, required};
+use crate::smt::outline::{Chain, Content, Outline};
 use crate::smt::schema_cache::SchemaCache;
 
 pub(super) fn keys() -> Vec<Key> {
@@ -41,5 +42,13 @@ impl HoistField {
             new.push_field(&self.field, schema.clone()).map(|()| Arc::new(new))
         })?;
         Ok(SchemaAndValue { schema: Some(new.clone()), value: Value::Struct(new, vec![data.value]) })
+    }
+
+    pub(super) fn reshape(&self, outline: &mut Outline) -> Option<()> {
+        let mut fields = Chain::default();
+        let name = outline.name_of(&self.field)?;
+        outline.push(&mut fields, name, outline.root)?;
+        outline.root = Content::Object(fields);
+        Some(())
     }
 }

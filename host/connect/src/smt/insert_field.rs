@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config_def::{ConfigError, Importance, Key, Kind};
 use crate::data::{ConnectRecord, DataError, Schema, SchemaAndValue, TIMESTAMP, Type, Value};
 use crate::smt::keys::{Given, nullable, replace_null};
+use crate::smt::outline::{Content, Outline, Source};
 use crate::smt::part::{Part, or_defaults, put, require_fields, require_map, require_struct};
 use crate::smt::schema_cache::SchemaCache;
 
@@ -110,6 +111,26 @@ impl InsertField {
         };
         *part.of(record) = changed;
         Ok(())
+    }
+}
+
+impl Insertions {
+    pub(super) fn reshape(&self, outline: &mut Outline) -> Option<()> {
+        let Some(mut fields) = outline.root_fields()? else { return Some(()) };
+        for insertion in &self.0 {
+            let content = match &insertion.what {
+                What::Topic => outline.constant_of(Value::String(outline.topic.to_string())),
+                What::Partition => Content::Slot(Source::Partition, None),
+                What::Offset => Content::Slot(Source::Offset, None),
+                What::Timestamp if outline.has_timestamp => Content::Slot(Source::Timestamp, None),
+                What::Timestamp => continue,
+                What::Static(text) => outline.constant_of(Value::String(text.clone())),
+            };
+            let name = outline.name_of(&insertion.name)?;
+            outline.put(&mut fields, name, content)?;
+        }
+        outline.root = Content::Object(fields);
+        Some(())
     }
 }
 

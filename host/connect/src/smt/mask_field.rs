@@ -9,6 +9,7 @@ use crate::config_def::{Importance, Key, Kind};
 use crate::data::{DataError, SchemaAndValue, Value};
 use crate::java_number::{decimal_as_long, parse_decimal, parse_double, parse_integer};
 use crate::smt::keys::{ANY_NON_EMPTY, Given, non_empty_string, nullable, replace_null, required};
+use crate::smt::outline::{Chain, Content, Outline};
 use crate::smt::part::{is_key, or_default, put, require_map, require_struct};
 
 const PURPOSE: &str = "mask fields";
@@ -66,7 +67,25 @@ impl MaskField {
         Ok(SchemaAndValue { schema: Some(schema), value: Value::Struct(struct_schema, values) })
     }
 
-    fn masked(&self, value: &Value) -> Result<Value, DataError> {
+    pub(super) fn reshape(&self, outline: &mut Outline) -> Option<()> {
+        let mut fields = outline.root_fields()??;
+        for name in &*self.fields {
+            match outline.find(fields, name) {
+                Some(at) => {
+                    let content = match outline.field(at).content {
+                        Content::Object(_) if self.replacement.is_none() => Content::Object(Chain::default()),
+                        content => outline.changed(content, None, |value| self.masked(&value))?,
+                    };
+                    outline.set(at, content);
+                }
+                None => outline.put_constant(&mut fields, name, Value::Null)?,
+            }
+        }
+        outline.root = Content::Object(fields);
+        Some(())
+    }
+
+    pub(super) fn masked(&self, value: &Value) -> Result<Value, DataError> {
         match &self.replacement {
             _ if value.is_null() => Ok(Value::Null),
             None => nothing(value),

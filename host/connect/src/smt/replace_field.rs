@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config_def::{ConfigError, Importance, Key, Kind, Parsed};
 use crate::data::{DataError, Schema, SchemaAndValue, Type, Value};
 use crate::smt::keys::{Given, POSSIBLY_EMPTY, optional, replace_null, split_colons};
+use crate::smt::outline::{Chain, Content, Outline};
 use crate::smt::part::{is_key, or_default, require_fields, require_map, require_struct};
 use crate::smt::schema_cache::SchemaCache;
 
@@ -84,6 +85,26 @@ impl ReplaceField {
         });
         let kept = kept.collect();
         Ok(SchemaAndValue { schema: Some(plan.schema.clone()), value: Value::Struct(plan.schema.clone(), kept) })
+    }
+
+    pub(super) fn reshape(&self, outline: &mut Outline) -> Option<()> {
+        let Some(fields) = outline.root_fields()? else { return Some(()) };
+        let mut kept = Chain::default();
+        let mut next = fields.first();
+        while let Some(at) = next {
+            let field = outline.field(at);
+            next = field.next;
+            let name = outline.text(field.name);
+            if self.rules.keeps(name) {
+                let name = match self.rules.renames.get(name) {
+                    Some(new) => outline.name_of(new)?,
+                    None => field.name,
+                };
+                outline.put(&mut kept, name, field.content)?;
+            }
+        }
+        outline.root = Content::Object(kept);
+        Some(())
     }
 }
 

@@ -7,6 +7,7 @@ use crate::data::{ConnectRecord, DataError};
 use crate::java_regex::{JavaRegex, Replacement};
 use crate::smt::date_format::DateFormat;
 use crate::smt::keys::{Given, optional, required};
+use crate::smt::outline::Outline;
 
 pub(super) fn regex_keys() -> Vec<Key> {
     vec![
@@ -49,20 +50,26 @@ impl RegexRouter {
     }
 
     pub(super) fn apply(&self, record: &mut ConnectRecord) -> Result<(), DataError> {
+        record.topic = self.routed(record.topic.clone())?;
+        Ok(())
+    }
+
+    pub(super) fn reshape(&self, outline: &mut Outline) -> Option<()> {
+        outline.topic = self.routed(outline.topic.clone()).ok()?;
+        Some(())
+    }
+
+    fn routed(&self, topic: Arc<str>) -> Result<Arc<str>, DataError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((topic, new)) = &*last
-            && *topic == record.topic
+        if let Some((known, new)) = &*last
+            && *known == topic
         {
-            record.topic = new.clone();
-            return Ok(());
+            return Ok(new.clone());
         }
         let (regex, replacement) = &*self.rule;
-        let topic = record.topic.clone();
-        if regex.matches(&topic)? {
-            record.topic = regex.replace_first(&topic, replacement)?.into();
-        }
-        *last = Some((topic, record.topic.clone()));
-        Ok(())
+        let new = if regex.matches(&topic)? { regex.replace_first(&topic, replacement)?.into() } else { topic.clone() };
+        *last = Some((topic, new.clone()));
+        Ok(new)
     }
 }
 

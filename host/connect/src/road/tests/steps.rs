@@ -4,17 +4,17 @@ use super::*;
 
 const PREFIX: &str = "org.apache.kafka.connect.transforms";
 
-pub(super) fn step(class: &str, options: &[(&str, &str)]) -> Step {
+pub(in crate::road) fn step(class: &str, options: &[(&str, &str)]) -> Step {
     let class = format!("{PREFIX}.{class}");
     let transform = Transform::configure(&class, &config(options)).unwrap();
     Step { name: "step".into(), class: class.into(), transform, predicate: None, negate: false }
 }
 
-fn config(options: &[(&str, &str)]) -> ConfigMap {
+pub(in crate::road) fn config(options: &[(&str, &str)]) -> ConfigMap {
     options.iter().map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned()))).collect()
 }
 
-fn when(predicate: &str, options: &[(&str, &str)], negate: bool, step: Step) -> Step {
+pub(in crate::road) fn when(predicate: &str, options: &[(&str, &str)], negate: bool, step: Step) -> Step {
     let predicate = Predicate::configure(&format!("{PREFIX}.predicates.{predicate}"), &config(options)).unwrap();
     Step { predicate: Some(predicate), negate, ..step }
 }

@@ -1,0 +1,240 @@
+//! A shape: the text between the values of a record, and the text between the values of what the steps make of it.
+
+use std::sync::Arc;
+
+use crate::converter::{JsonReader, Span, WalkedKeys};
+use crate::data::SchemaAndValue;
+use crate::rows;
+use crate::settings::Line;
+use crate::smt::outline::{Chain, Change, Content, Outline, Source};
+
+/// What becomes of all records of one shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::road) enum End {
+    Object,
+    /// Perhaps null, which makes a tombstone.
+    Any,
+    Dropped,
+}
+
+/// A place for a value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) source: Source,
+    /// The last of the changes to make to it.
+    pub(super) change: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Shape {
+    topic: Arc<str>,
+    variant: u64,
+    /// `None` where such records take the full road.
+    end: Option<End>,
+    /// What stands before each value of the record, and after the last.
+    between: Pieces,
+    /// What stands before each value of what is written, and after the last.
+    pattern: Pieces,
+    slots: Vec<Slot>,
+    changes: Vec<Change>,
+    /// Those that no slot shows, for its field was taken away. They may fail nevertheless.
+    lost_changes: Vec<usize>,
+    header_steps: Vec<usize>,
+}
+
+/// Pieces of text, one after another.
+#[derive(Debug, Default)]
+struct Pieces {
+    text: Vec<u8>,
+    /// Where each one ends but the last.
+    ends: Vec<usize>,
+}
+
+impl Shape {
+    pub(super) fn is_for(&self, topic: &str, variant: u64) -> bool {
+        self.variant == variant && *self.topic == *topic
+    }
+
+    /// Whether a record has this shape; finds its values.
+    #[inline]
+    pub(super) fn fits(&self, text: &[u8], leaves: &mut Vec<Span>, keys: &mut WalkedKeys) -> bool {
+        leaves.clear();
+        let mut reader = JsonReader::walk(text);
+        for piece in self.between.all_but_last() {
+            if !reader.past(piece) {
+                return false;
+            }
+            match reader.leaf(keys) {
+                Ok(leaf) => leaves.push(leaf),
+                Err(_) => return false,
+            }
+        }
+        reader.past(self.between.last())
+    }
+
+    /// Reads a record as an outline. `None` where it is no object, or one for the full road.
+    pub(super) fn read(&mut self, text: &[u8], outline: &mut Outline, leaves: &mut Vec<Span>, keys: &mut WalkedKeys) -> Option<()> {
+        self.between.clear();
+        leaves.clear();
+        let mut reader = JsonReader::walk(text);
+        if !reader.begins_object() {
+            return None;
+        }
+        let mut reading = OutlineReader { reader, text, read: 0, between: &mut self.between, outline, leaves, keys };
+        let root = reading.object()?;
+        let (read, end) = (reading.read, reading.reader.at());
+        outline.root = Content::Object(root);
+        self.between.text.extend_from_slice(&text[read..end]);
+        Some(())
+    }
+
+    /// Makes a pattern of what steps left of the outline, if they `kept` it.
+    pub(super) fn learn(&mut self, topic: Arc<str>, variant: u64, kept: Option<bool>, outline: &Outline, line: Line) {
+        self.topic = topic;
+        self.variant = variant;
+        self.pattern.clear();
+        self.slots.clear();
+        self.changes.clear();
+        self.changes.extend_from_slice(outline.changes());
+        self.header_steps.clear();
+        self.header_steps.extend_from_slice(&outline.header_steps);
+        self.end = match (kept, outline.root) {
+            (None, _) => None,
+            (Some(false), _) => Some(End::Dropped),
+            (Some(true), Content::Object(_)) => Some(End::Object),
+            (Some(true), _) => Some(End::Any),
+        };
+        if kept == Some(true) && self.write(outline, outline.root, line).is_none() {
+            self.end = None;
+        }
+        self.lost_changes.clear();
+        let before = |index: &usize| self.changes[*index].before;
+        let shown = |change: usize| {
+            self.slots.iter().any(|slot| std::iter::successors(slot.change, before).any(|earlier| earlier == change))
+        };
+        self.lost_changes.extend((0..self.changes.len()).filter(|change| !shown(*change)));
+    }
+
+    fn write(&mut self, outline: &Outline, content: Content, line: Line) -> Option<()> {
+        match content {
+            Content::Object(fields) => {
+                let mut before = b'{';
+                let mut next = fields.first();
+                while let Some(at) = next {
+                    let field = outline.field(at);
+                    next = field.next;
+                    self.pattern.text.push(before);
+                    rows::write_text(outline.text(field.name), &mut self.pattern.text);
+                    self.pattern.text.push(b':');
+                    self.write(outline, field.content, line)?;
+                    before = b',';
+                }
+                if before == b'{' {
+                    self.pattern.text.push(before);
+                }
+                self.pattern.text.push(b'}');
+            }
+            Content::Constant(index) => {
+                let value = outline.constant(index).clone();
+                rows::write(line, &SchemaAndValue { schema: None, value }, &mut self.pattern.text).ok()?;
+            }
+            Content::Slot(source, change) => {
+                self.pattern.cut();
+                self.slots.push(Slot { source, change });
+            }
+        }
+        Some(())
+    }
+
+    pub(super) fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// The slots, each with the text before it.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&[u8], &Slot)> {
+        self.pattern.all_but_last().zip(&self.slots)
+    }
+
+    /// The text after the last slot.
+    pub(super) fn rest(&self) -> &[u8] {
+        self.pattern.last()
+    }
+
+    pub(super) fn fixed_bytes(&self) -> usize {
+        self.pattern.text.len()
+    }
+
+    pub(super) fn change(&self, index: usize) -> Change {
+        self.changes[index]
+    }
+
+    pub(super) fn lost_changes(&self) -> &[usize] {
+        &self.lost_changes
+    }
+
+    pub(super) fn header_steps(&self) -> &[usize] {
+        &self.header_steps
+    }
+}
+
+impl Pieces {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// Ends a piece.
+    fn cut(&mut self) {
+        self.ends.push(self.text.len());
+    }
+
+    #[inline]
+    fn all_but_last(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| &self.text[std::mem::replace(&mut start, *end)..*end])
+    }
+
+    fn last(&self) -> &[u8] {
+        &self.text[self.ends.last().copied().unwrap_or(0)..]
+    }
+}
+
+struct OutlineReader<'a, 'b> {
+    reader: JsonReader<'a>,
+    text: &'a [u8],
+    /// Up to here the text is in a piece or a value.
+    read: usize,
+    between: &'b mut Pieces,
+    outline: &'b mut Outline,
+    leaves: &'b mut Vec<Span>,
+    keys: &'b mut WalkedKeys,
+}
+
+impl OutlineReader<'_, '_> {
+    fn object(&mut self) -> Option<Chain> {
+        let mut fields = Chain::default();
+        if !self.reader.enter().ok()? {
+            return Some(fields);
+        }
+        loop {
+            let name = self.outline.name(|names| self.reader.member(names).ok())?;
+            if self.outline.find(fields, self.outline.text(name)).is_some() {
+                return None;
+            }
+            let content = if self.reader.begins_object() { Content::Object(self.object()?) } else { self.leaf()? };
+            self.outline.push(&mut fields, name, content)?;
+            if !self.reader.goes_on_or_leaves().ok()? {
+                return Some(fields);
+            }
+        }
+    }
+
+    fn leaf(&mut self) -> Option<Content> {
+        let leaf = self.reader.leaf(self.keys).ok()?;
+        self.between.text.extend_from_slice(&self.text[self.read..leaf.start]);
+        self.between.cut();
+        self.read = leaf.end;
+        self.leaves.push(leaf);
+        Some(Content::Slot(Source::Leaf(self.leaves.len() - 1), None))
+    }
+}
