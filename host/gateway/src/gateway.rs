@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snowgate_connect::guard::GuardError;
 use snowgate_connect::snapshot::{Memory, Snapshot};
@@ -25,12 +25,15 @@ use crate::group::{Group, OnFailure, Process};
 use crate::settings::{PipelineSettings, Settings};
 use crate::stages::Plan;
 use crate::telemetry::Levels;
+use crate::traces::Traces;
 use crate::worker::Clock;
 
 /// How long brokers may take to describe themselves at the start.
 const KAFKA_PATIENCE: Duration = Duration::from_secs(20);
 /// How often the log says how far each pipeline is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
+/// How long the last traces may take, where the pipelines left no time of the grace, and where they left all of it.
+const LAST_TRACES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 /// Carries requests, not records: the workers do the work.
 const RUNTIME_THREADS: usize = 2;
 
@@ -49,6 +52,8 @@ pub(crate) enum Error {
     Interface { source: GuardError },
     #[error("the connectors kept in the state folder cannot be used")]
     State { source: snowgate_connect::store::StoreError },
+    #[error("traces cannot be sent")]
+    Traces { source: opentelemetry_otlp::ExporterBuildError },
     #[error("the runtime could not be started")]
     Runtime { source: std::io::Error },
 }
@@ -57,7 +62,7 @@ impl Error {
     pub(crate) fn class(&self) -> ErrorClass {
         match self {
             Error::Kafka { source, .. } => source.class(),
-            Error::Plugins { .. } | Error::Interface { .. } | Error::State { .. } => ErrorClass::Config,
+            Error::Plugins { .. } | Error::Interface { .. } | Error::State { .. } | Error::Traces { .. } => ErrorClass::Config,
             Error::Snowflake { source } | Error::Table { source, .. } => source.class(),
             Error::Runtime { .. } => ErrorClass::Fatal,
         }
@@ -75,6 +80,9 @@ impl Error {
             // It names the ways out itself.
             Error::Interface { .. } => None,
             Error::State { .. } => Some("name a folder in `state` that this user may write".to_owned()),
+            Error::Traces { .. } => {
+                Some("set `telemetry.otlp` or `OTEL_EXPORTER_OTLP_ENDPOINT` to a collector's address".to_owned())
+            }
             Error::Runtime { .. } => None,
         }
     }
@@ -99,7 +107,9 @@ pub(crate) fn run(settings: &Settings, levels: Levels) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|source| Error::Runtime { source })?;
-    let gateway = Arc::new(Gateway::new(settings.memory_max, runtime.handle().clone()));
+    let traces =
+        Traces::start(settings.otlp.as_deref(), |name| std::env::var(name).ok()).map_err(|source| Error::Traces { source })?;
+    let gateway = Arc::new(Gateway::new(settings.memory_max, runtime.handle().clone(), traces));
     let result = runtime.block_on(run_pipelines(settings, levels, &gateway));
     // A request that still waits for its answer says nothing that matters now.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -143,9 +153,9 @@ async fn run_pipelines(settings: &Settings, levels: Levels, gateway: &Arc<Gatewa
 }
 
 impl Gateway {
-    fn new(memory_max: usize, runtime: tokio::runtime::Handle) -> Gateway {
+    fn new(memory_max: usize, runtime: tokio::runtime::Handle, traces: Option<Traces>) -> Gateway {
         Gateway {
-            process: Process { clock: Clock::start(), budget: Budget::new(memory_max), runtime },
+            process: Process { clock: Clock::start(), budget: Budget::new(memory_max), runtime, traces },
             started_ms: board::now(),
             engine: Mutex::default(),
             groups: Mutex::default(),
@@ -309,8 +319,9 @@ async fn watch(
     }
 }
 
-/// All pipelines at once, each within the grace.
+/// All pipelines at once, each within the grace; then what they left to tell.
 async fn stop(gateway: &Gateway, serving: Option<Serving>, grace: Duration) {
+    let begun = Instant::now();
     let mut stopping = tokio::task::JoinSet::new();
     for group in gateway.groups() {
         stopping.spawn_blocking(move || group.stop(grace));
@@ -319,6 +330,11 @@ async fn stop(gateway: &Gateway, serving: Option<Serving>, grace: Duration) {
         serving.stop().await;
     }
     stopping.join_all().await;
+    if let Some(traces) = gateway.process.traces.clone() {
+        let patience = grace.saturating_sub(begun.elapsed()).clamp(LAST_TRACES.0, LAST_TRACES.1);
+        let finished = tokio::task::spawn_blocking(move || traces.finish(patience));
+        finished.await.expect("sending the last traces does not panic");
+    }
 }
 
 /// SIGTERM and ctrl-c.

@@ -10,6 +10,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use opentelemetry_sdk::trace::SdkTracer;
 use snowgate_connect::engine::{Running, Task};
 use snowgate_connect::snapshot::{PipelineView, PluginView};
 use snowgate_kafka::{
@@ -33,6 +34,7 @@ use crate::report;
 use crate::requests::Requests;
 use crate::settings::{OnRegression, PipelineSettings, Topics};
 use crate::stages::Plan;
+use crate::traces::{Origin, Traces};
 use crate::worker::{Clock, Mailbox, Message, Worker};
 
 /// How long the group waits for channels to say where their partitions start. Well below `max.poll.interval.ms`.
@@ -92,6 +94,8 @@ pub(crate) struct Context {
     pub(crate) commits: Commits,
     pub(crate) progress: Arc<Progress>,
     pub(crate) board: Arc<Board>,
+    /// Makes spans, where traces are asked for.
+    tracer: Option<SdkTracer>,
     /// By topic, as partitions of them come.
     routes: Mutex<HashMap<Arc<str>, Arc<Route>>>,
     dead_letters: OnceLock<DeadLetters>,
@@ -105,6 +109,15 @@ impl Context {
             Some(route) => route.clone(),
             None => routes.entry(topic.into()).or_insert_with(|| Arc::new(Route::new(&self.settings, topic))).clone(),
         }
+    }
+
+    /// What the traces of a partition have in common, where there are any.
+    pub(crate) fn trace_origin(&self, topic_partition: &TopicPartition, channel: &ChannelName) -> Option<Arc<Origin>> {
+        let tracer = self.tracer.clone()?;
+        let (settings, pipe) = (&self.settings, &channel.pipe);
+        let table = &self.route(&topic_partition.topic).table;
+        let schema = (pipe.database.as_str(), pipe.schema.as_str());
+        Some(Origin::new(tracer, &settings.name, &settings.kafka.group, topic_partition, schema, table, &channel.channel))
     }
 
     pub(crate) fn dead_letters(&self) -> Option<&DeadLetters> {
@@ -165,6 +178,7 @@ pub(crate) struct Process {
     pub(crate) clock: Clock,
     pub(crate) budget: Budget,
     pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) traces: Option<Traces>,
 }
 
 /// Told when a pipeline cannot go on.
@@ -196,6 +210,7 @@ impl Group {
             commits,
             progress,
             board,
+            tracer: process.traces.as_ref().map(Traces::tracer),
             routes: Mutex::default(),
             dead_letters: OnceLock::new(),
             consumer: Mutex::new(None),

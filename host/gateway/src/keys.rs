@@ -58,6 +58,7 @@ pub(crate) const ROOT: &[Key] = &[
     optional("memory", Kind::Section(MEMORY), "[memory]"),
     optional("shutdown", Kind::Section(SHUTDOWN), "[shutdown]"),
     optional("log", Kind::Section(LOG), "[log]"),
+    optional("telemetry", Kind::Section(TELEMETRY), "[telemetry]"),
     optional("connect", Kind::Section(CONNECT), "[connect]"),
     optional("pipeline", Kind::Named(PIPELINE), "[pipeline.NAME]"),
 ];
@@ -89,6 +90,8 @@ const LOG: &[Key] = &[
     optional("format", Kind::Choice(&["text", "json"]), "format = \"text\""),
     optional("level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "level = \"info\""),
 ];
+
+const TELEMETRY: &[Key] = &[optional("otlp", Kind::Text, "otlp = \"http://localhost:4318\"")];
 
 const CONNECT: &[Key] = &[
     optional("listen", Kind::TextOrTexts, "listen = \"127.0.0.1:8083\""),

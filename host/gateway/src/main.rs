@@ -6,7 +6,7 @@
 //! those of [`connectors`]; each is a [`group`] of partitions, and a [`worker`] owns some of them. [`pipeline`] is the straight line
 //! of one, [`stages`] what it does between Kafka and the rows, [`letter`] what it says of a dead one, [`partition`] its state machine.
 //! [`requests`] and [`commits`] carry its requests, [`memo`] is what a group commit remembers, [`budget`] how much is held,
-//! [`progress`] what was counted, [`board`] where each partition stands. [`report`] and [`telemetry`] are what people see;
+//! [`progress`] what was counted, [`board`] where each partition stands. [`report`], [`telemetry`] and [`traces`] are what people see;
 //! [`killpoint`] is for tests.
 
 use std::path::Path;
@@ -46,6 +46,7 @@ mod settings;
 mod simulation;
 mod stages;
 mod telemetry;
+mod traces;
 mod units;
 mod verify;
 mod worker;

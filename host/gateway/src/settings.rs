@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) memory_max: usize,
     pub(crate) shutdown_grace: Duration,
     pub(crate) log: LogConfig,
+    /// The collector that the file names.
+    pub(crate) otlp: Option<String>,
     /// The `[snowflake]` section, where there is one.
     pub(crate) snowflake: Option<Arc<SnowflakeSettings>>,
     /// The `[connect]` section, where there is one.
@@ -74,6 +76,7 @@ impl Settings {
             memory_max: MemoryConfig::default().max.bytes(),
             shutdown_grace: ShutdownConfig::default().grace.get(),
             log: LogConfig { level: log_level(worker.log_level.as_deref()), ..LogConfig::default() },
+            otlp: None,
             snowflake: None,
             worker: Some(worker),
             pipelines: Vec::new(),
@@ -117,9 +120,12 @@ struct Check<'s> {
 impl Check<'_> {
     /// `None` only when there is a problem.
     fn settings(&mut self, config: Config) -> Option<Settings> {
-        let Config { kafka, snowflake, memory, shutdown, log, connect, pipeline: pipelines } = config;
+        let Config { kafka, snowflake, memory, shutdown, log, telemetry, connect, pipeline: pipelines } = config;
         self.range("memory.max", memory.max, MEMORY);
         self.range("shutdown.grace", shutdown.grace, GRACE);
+        if let Some(otlp) = &telemetry.otlp {
+            self.collector(otlp);
+        }
         let snowflake = snowflake.and_then(|config| self.snowflake(&config));
         if let Some(kafka) = &kafka {
             self.kafka(kafka);
@@ -144,10 +150,25 @@ impl Check<'_> {
             memory_max: memory.max.bytes(),
             shutdown_grace: shutdown.grace.get(),
             log,
+            otlp: telemetry.otlp,
             snowflake,
             worker,
             pipelines: checked,
         })
+    }
+
+    fn collector(&mut self, otlp: &str) {
+        let rest = otlp.strip_prefix("http://").or_else(|| otlp.strip_prefix("https://")).unwrap_or_default();
+        let problem = match rest {
+            "" => Some(("is no address that begins with `http://` or `https://`", "write `otlp = \"http://localhost:4318\"`")),
+            rest if rest.contains('@') => {
+                Some(("holds a login", "put it into the variable `OTEL_EXPORTER_OTLP_HEADERS`, as `authorization=…`"))
+            }
+            _ => None,
+        };
+        if let Some((what, hint)) = problem {
+            self.document.problem_at("telemetry.otlp", format!("`telemetry.otlp` {what}"), Some(hint.to_owned()));
+        }
     }
 
     fn snowflake(&mut self, config: &SnowflakeConfig) -> Option<SnowflakeSettings> {
