@@ -106,6 +106,8 @@ pub struct PluginView {
     pub faults: u64,
     /// Time spent in it.
     pub seconds: f64,
+    /// What it counts itself, by name.
+    pub counters: Vec<(String, u64)>,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]

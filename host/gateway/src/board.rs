@@ -20,6 +20,8 @@ const STALL_MS: i64 = 60_000;
 const TROUBLE_MS: i64 = 2_000;
 /// No offset yet.
 const NONE: i64 = -1;
+/// Why a partition waits whose plugin failed too often.
+const RESTING: &str = "plugin_failing";
 
 #[derive(Debug, Default)]
 pub(crate) struct Board {
@@ -217,6 +219,20 @@ impl Place {
         *lock(&self.blocked) = Some(blocked);
     }
 
+    /// A plugin rests, and the partition with it.
+    pub(crate) fn rest(&self, message: String, hint: Option<String>) {
+        let (reason, since_ms) = (RESTING.to_owned(), now());
+        *lock(&self.blocked) = Some(Blocked { reason, message, hint, since_ms, needs_person: false });
+    }
+
+    /// The rest is over. What else may hold the partition by now stays.
+    pub(crate) fn rested(&self) {
+        let mut blocked = lock(&self.blocked);
+        if blocked.as_ref().is_some_and(|blocked| blocked.reason == RESTING) {
+            *blocked = None;
+        }
+    }
+
     pub(crate) fn unblock(&self) {
         *lock(&self.blocked) = None;
         self.waiting_since.store(NONE, Ordering::Relaxed);
@@ -334,6 +350,21 @@ mod tests {
         assert_eq!(blocked(8).as_deref(), Some("stalled"));
         place.set(offset(7), offset(7), offset(7));
         assert_eq!((blocked(9), blocked(8)), (None, None));
+    }
+
+    #[test]
+    fn a_rest_is_told_until_it_is_over_and_hides_no_block() {
+        let board = Board::default();
+        let place = board.enter(&TopicPartition::new("t", 0), 0, "T", "t_0");
+        let reason = || board.partitions(|_| None).pop().unwrap().blocked.map(|blocked| blocked.reason);
+        place.rest("plugin `p` rests".to_owned(), None);
+        assert_eq!(reason().as_deref(), Some("plugin_failing"));
+        place.rested();
+        assert_eq!(reason(), None);
+        place.rest("plugin `p` rests".to_owned(), None);
+        place.block(BlockReason::PermissionDenied, None);
+        place.rested();
+        assert_eq!(reason().as_deref(), Some("permission_denied"));
     }
 
     #[test]

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use snowgate_kafka::Error as KafkaError;
+use snowgate_kafka::{Error as KafkaError, Need};
 use snowgate_record::ErrorClass;
 use snowgate_snowflake::check::CheckError;
 use snowgate_snowflake::client::Client;
@@ -145,7 +146,11 @@ fn check_plugins(pipelines: &[PipelineSettings], checked: &mut Checked) {
     };
     for plugin in pipelines.iter().flat_map(|pipeline| &pipeline.plugins) {
         let step = format!("plugin `{}`", plugin.name);
-        match Plugin::load(&engine, plugin) {
+        let loaded = Plugin::load(&engine, plugin).map(Arc::new).and_then(|plugin| {
+            plugin.self_test()?;
+            Ok(plugin)
+        });
+        match loaded {
             Ok(plugin) => checked.found(step, format!("version {}, sha256 {}", plugin.version(), plugin.digest())),
             Err(error) => checked.failed(step, Fault::new(&error, error.hint(), error.class())),
         }
@@ -156,11 +161,16 @@ fn check_plugins(pipelines: &[PipelineSettings], checked: &mut Checked) {
 fn check_kafka(pipelines: &[PipelineSettings], checked: &mut Checked) {
     let mut seen = BTreeSet::new();
     for pipeline in pipelines {
-        let topics = pipeline.topics.named().iter().map(|topic| (topic, "topic"));
-        let dead_letters = pipeline.dead_letter_topic.iter().map(|topic| (topic, "dead letter topic"));
-        for (topic, kind) in topics.chain(dead_letters).filter(|(topic, _)| seen.insert(topic.as_str())) {
+        let topics = pipeline.topics.named().iter().map(|topic| (topic, "topic", Need::ReadTopic(topic)));
+        let dead_letters = pipeline.dead_letter_topic.iter().map(|topic| (topic, "dead letter topic", Need::WriteTopic(topic)));
+        for (topic, kind, need) in topics.chain(dead_letters).filter(|(topic, ..)| seen.insert(topic.as_str())) {
             let step = format!("{kind} `{topic}`");
-            match snowgate_kafka::check(&pipeline.kafka, std::slice::from_ref(topic), None, KAFKA_PATIENCE) {
+            let found =
+                snowgate_kafka::check(&pipeline.kafka, std::slice::from_ref(topic), None, KAFKA_PATIENCE).and_then(|found| {
+                    snowgate_kafka::check_rights(&pipeline.kafka, &[need], KAFKA_PATIENCE)?;
+                    Ok(found)
+                });
+            match found {
                 Ok(topics) => checked.found(
                     step,
                     match topics.first().map_or(0, |topic| topic.partitions) {
@@ -176,6 +186,11 @@ fn check_kafka(pipelines: &[PipelineSettings], checked: &mut Checked) {
                         .failed(format!("Kafka at `{}`", pipeline.kafka.brokers), Fault::new(&error, error.hint(), error.class()));
                 }
             }
+        }
+        let step = format!("consumer group `{}`", pipeline.kafka.group);
+        match snowgate_kafka::check_rights(&pipeline.kafka, &[Need::ReadGroup], KAFKA_PATIENCE) {
+            Ok(()) => checked.found(step, "may be used"),
+            Err(error) => checked.failed(step, Fault::new(&error, error.hint(), error.class())),
         }
     }
 }

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use snowgate_connect::worker::ConnectConfig;
 use snowgate_kafka::KafkaConfig;
 use snowgate_snowflake::config::SnowflakeConfig;
+use snowgate_transform::Limits;
 
 use crate::units::{ByteSize, HumanDuration};
 
@@ -261,6 +262,12 @@ pub(crate) struct TransformConfig {
     /// What logs and metrics call it. Default: the file's name without `.wasm`.
     pub(crate) name: Option<String>,
 
+    /// SHA-256 of the component in hex. With it, no other file is loaded.
+    pub(crate) sha256: Option<String>,
+
+    /// What the plugin may import: `log`, `metrics`. Default: both.
+    pub(crate) allow: Option<Vec<String>>,
+
     /// The plugin's own configuration, handed to it as JSON. What it may hold is in the plugin's documentation.
     #[serde(default)]
     pub(crate) with: toml::Table,
@@ -281,10 +288,19 @@ pub(crate) struct LimitsConfig {
     /// Time for one batch of records, beside 10 ms for each record in it. Default: `"1s"`.
     #[serde(default = "default_plugin_time")]
     pub(crate) time: HumanDuration,
+
+    /// Records in a minute that may end as dead letters because the plugin failed at them (trapped, ran out of time or memory, broke
+    /// the contract). One more, and it rests for a minute, while its records wait in Kafka. Default: 1000.
+    #[serde(default = "default_plugin_faults")]
+    pub(crate) faults_per_minute: u32,
 }
 
 fn default_memory() -> ByteSize {
     ByteSize::mib(128)
+}
+
+fn default_plugin_faults() -> u32 {
+    Limits::default().faults_per_minute
 }
 
 fn default_grace() -> HumanDuration {
@@ -331,6 +347,6 @@ impl Default for MetadataConfig {
 
 impl Default for LimitsConfig {
     fn default() -> LimitsConfig {
-        LimitsConfig { memory: default_plugin_memory(), time: default_plugin_time() }
+        LimitsConfig { memory: default_plugin_memory(), time: default_plugin_time(), faults_per_minute: default_plugin_faults() }
     }
 }

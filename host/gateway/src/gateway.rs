@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use snowgate_connect::guard::GuardError;
 use snowgate_connect::snapshot::{Memory, Snapshot};
+use snowgate_kafka::Need;
 use snowgate_record::ErrorClass;
 use snowgate_snowflake::client::{Client, WeakClient};
 use snowgate_snowflake::error::Failure;
@@ -191,7 +192,11 @@ impl Gateway {
     async fn prepare(&self, pipeline: &PipelineSettings) -> Result<(), Error> {
         let (kafka, topics, dead_letters) = (pipeline.kafka.clone(), pipeline.topics.clone(), pipeline.dead_letter_topic.clone());
         let checked = tokio::task::spawn_blocking(move || {
-            snowgate_kafka::check(&kafka, topics.named(), dead_letters.as_deref(), KAFKA_PATIENCE)
+            snowgate_kafka::check(&kafka, topics.named(), dead_letters.as_deref(), KAFKA_PATIENCE)?;
+            let topics = topics.named().iter().map(|topic| Need::ReadTopic(topic));
+            let dead_letters = dead_letters.iter().map(|topic| Need::WriteTopic(topic));
+            let needs: Vec<_> = topics.chain(dead_letters).chain([Need::ReadGroup]).collect();
+            snowgate_kafka::check_rights(&kafka, &needs, KAFKA_PATIENCE)
         });
         let checked = checked.await.expect("a check of Kafka does not panic");
         checked.map_err(|source| Error::Kafka { pipeline: pipeline.name.clone(), source })?;

@@ -319,6 +319,7 @@ impl Group {
                 rejected: count.rejected,
                 faults: count.faults,
                 seconds: count.nanos as f64 / 1e9,
+                counters: plugin.counters().into_iter().map(|(name, count)| (name.to_string(), count)).collect(),
             }
         });
         PipelineView {

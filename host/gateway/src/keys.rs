@@ -164,11 +164,17 @@ const METADATA: &[Key] = &[
 const TRANSFORM: &[Key] = &[
     required("plugin", Kind::Text, "plugin = \"plugins/kline_flatten.wasm\""),
     optional("name", Kind::Text, "name = \"kline_flatten\""),
+    optional("sha256", Kind::Text, "sha256 = \"5f1c…\""),
+    optional("allow", Kind::Texts, "allow = [\"log\", \"metrics\"]"),
     optional("with", Kind::Any, "with = { closed_only = true }"),
     optional("limits", Kind::Section(LIMITS), "limits = { memory = \"64MiB\" }"),
 ];
 
-const LIMITS: &[Key] = &[optional("memory", Kind::Size, "memory = \"64MiB\""), optional("time", Kind::Duration, "time = \"1s\"")];
+const LIMITS: &[Key] = &[
+    optional("memory", Kind::Size, "memory = \"64MiB\""),
+    optional("time", Kind::Duration, "time = \"1s\""),
+    optional("faults_per_minute", Kind::Count, "faults_per_minute = 1000"),
+];
 
 /// The section of the file in which a key of this name belongs, if there is just one.
 pub(crate) fn home_of(name: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use snowgate_connect::road::SINK_TASK;
 use snowgate_record::Record;
 
 use crate::settings::Letters;
-use crate::stages::Cause;
+use crate::stages::{By, Cause};
 
 /// The headers of a dead letter, in order.
 pub(crate) struct Headers {
@@ -26,15 +26,22 @@ impl Headers {
                 headers.push(("snowgate.timestamp", record.timestamp().to_string()));
                 headers.push(("snowgate.reason", cause.reason.to_owned()));
                 headers.push(("snowgate.message", cause.message.clone()));
-                if let Some(plugin) = cause.by.as_ref().filter(|_| cause.is_plugin) {
-                    headers.push(("snowgate.plugin", plugin.to_string()));
+                if let Some(By::Plugin { identity, backtrace }) = &cause.by {
+                    headers.push(("snowgate.plugin", identity.name.to_string()));
+                    headers.push(("snowgate.plugin.version", identity.version.to_string()));
+                    headers.push(("snowgate.plugin.sha256", identity.digest.to_string()));
+                    headers.extend(backtrace.clone().map(|backtrace| ("snowgate.plugin.backtrace", backtrace)));
                 }
             }
             Letters::Connect { context_headers: false, .. } => {}
             Letters::Connect { connector, .. } => {
+                let mut stacktrace = format!("{}: {}", cause.exception, cause.message);
                 let class = match &cause.by {
-                    Some(_) if cause.is_plugin => WASM_PLUGIN,
-                    Some(class) => class,
+                    Some(By::Plugin { backtrace, .. }) => {
+                        stacktrace.extend(backtrace.iter().flat_map(|backtrace| ["\n", backtrace]));
+                        WASM_PLUGIN
+                    }
+                    Some(By::Class(class)) => class,
                     None => SINK_TASK,
                 };
                 headers.push(("__connect.errors.topic", record.topic().to_owned()));
@@ -46,10 +53,12 @@ impl Headers {
                 headers.push(("__connect.errors.class.name", class.to_owned()));
                 headers.push(("__connect.errors.exception.class.name", cause.exception.to_owned()));
                 headers.push(("__connect.errors.exception.message", cause.message.clone()));
-                headers.push(("__connect.errors.exception.stacktrace", format!("{}: {}", cause.exception, cause.message)));
+                headers.push(("__connect.errors.exception.stacktrace", stacktrace));
                 headers.push(("__snowgate.reason", cause.reason.to_owned()));
-                if let Some(plugin) = cause.by.as_ref().filter(|_| cause.is_plugin) {
-                    headers.push(("__snowgate.plugin.name", plugin.to_string()));
+                if let Some(By::Plugin { identity, .. }) = &cause.by {
+                    headers.push(("__snowgate.plugin.name", identity.name.to_string()));
+                    headers.push(("__snowgate.plugin.version", identity.version.to_string()));
+                    headers.push(("__snowgate.plugin.sha256", identity.digest.to_string()));
                 }
             }
         }
@@ -67,8 +76,14 @@ mod tests {
 
     use snowgate_connect::data::Stage;
     use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
+    use snowgate_transform::Identity;
 
     use super::*;
+
+    fn by_plugin(backtrace: Option<String>) -> By {
+        let identity = Identity { name: "filter".into(), version: "1.0.0".into(), digest: "abc".into() };
+        By::Plugin { identity: Arc::new(identity), backtrace }
+    }
 
     fn headers(letters: &Letters, cause: &Cause) -> Vec<String> {
         let mut batch = RecordBatch::new(TopicPartition::new("t", 2));
@@ -83,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_pipeline_tells_the_reason_and_the_plugin() {
-        let plugin = Cause { by: Some(Arc::from("filter")), is_plugin: true, ..Cause::of_row("plugin_rejected", "odd") };
+        let plugin = Cause { by: Some(by_plugin(Some("at f".to_owned()))), ..Cause::of_row("plugin_trapped", "odd") };
         assert_eq!(
             headers(&Letters::Snowgate, &plugin),
             [
@@ -91,9 +106,12 @@ mod tests {
                 "snowgate.partition=2",
                 "snowgate.offset=7",
                 "snowgate.timestamp=11",
-                "snowgate.reason=plugin_rejected",
+                "snowgate.reason=plugin_trapped",
                 "snowgate.message=odd",
-                "snowgate.plugin=filter"
+                "snowgate.plugin=filter",
+                "snowgate.plugin.version=1.0.0",
+                "snowgate.plugin.sha256=abc",
+                "snowgate.plugin.backtrace=at f",
             ]
         );
     }
@@ -102,7 +120,7 @@ mod tests {
     fn a_connector_tells_what_connect_tells_where_it_is_asked_to() {
         let cause = Cause {
             stage: Stage::ValueConverter,
-            by: Some(Arc::from("org.apache.kafka.connect.json.JsonConverter")),
+            by: Some(By::Class("org.apache.kafka.connect.json.JsonConverter".into())),
             exception: "org.apache.kafka.connect.errors.DataException",
             ..Cause::of_row("value_converter", "bad")
         };
@@ -126,7 +144,13 @@ mod tests {
         let class = |cause: &Cause| headers(&connect(true), cause)[6].clone();
         let row = Cause::of_row("oversize", "too long");
         assert_eq!(class(&row), "__connect.errors.class.name=org.apache.kafka.connect.sink.SinkTask");
-        let plugin = Cause { by: Some(Arc::from("filter")), is_plugin: true, ..row };
+        let plugin = Cause { by: Some(by_plugin(Some("at f".to_owned()))), ..row };
         assert_eq!(class(&plugin), "__connect.errors.class.name=snowgate.plugin");
+        let letter = headers(&connect(true), &plugin);
+        assert!(letter[9].ends_with(": too long\nat f"), "{}", letter[9]);
+        assert_eq!(
+            letter[11..],
+            ["__snowgate.plugin.name=filter", "__snowgate.plugin.version=1.0.0", "__snowgate.plugin.sha256=abc"]
+        );
     }
 }

@@ -15,6 +15,7 @@ use snowgate_record::{ErrorClass, Offset, OffsetRange, TopicPartition};
 use snowgate_snowflake::body::{OpenBody, SealedBody};
 use snowgate_snowflake::row::{Form, RowWriter};
 use snowgate_snowflake::wire::{Append, ChannelName, ContinuationToken};
+use snowgate_transform::Error as PluginError;
 use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
@@ -196,7 +197,19 @@ impl Pipeline {
             self.rows.set_form(Form::Text);
             return Some(work);
         }
-        if let Err(error) = tools.stages.process(&work.batch, &mut work.outcome) {
+        let processed = tools.stages.process(&work.batch, &mut work.outcome);
+        if let Err(error @ PluginError::TooManyFaults { rests, .. }) = &processed {
+            // The records wait in Kafka; this batch is read again, for nothing of it counts.
+            let rests = Millis::try_from(rests.as_millis()).unwrap_or(Millis::MAX);
+            let first = work.batch.range().expect("the batch has records").first();
+            self.rewind_again = Some((self.context.clock.now().saturating_add(rests), first));
+            self.queue = None;
+            self.place.rest(error.to_string(), error.hint());
+            self.context.board.error(error.to_string());
+            tools.give_back(work);
+            return None;
+        }
+        if let Err(error) = processed {
             // Without its plugins a record has no meaning here: keep it in Kafka.
             error!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "plugins cannot run");
             if let (Some(origin), Some(times), Some(range)) = (&self.origin, work.times, work.batch.range()) {
@@ -408,6 +421,7 @@ impl Pipeline {
         self.unfinished = None;
         self.queue = None;
         self.rewind_again = None;
+        self.place.rested();
         let ReplyTo { mailbox, topic_partition, epoch } = self.reply.clone();
         let rewound = topic_partition.clone();
         self.context.restart(

@@ -7,10 +7,11 @@
 //! channel; no dead letter comes back as a record; `Debug` prints no secret.
 
 mod pipeline;
+mod plugins;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,12 +22,8 @@ use snowgate_kafka::KafkaConfig;
 use snowgate_snowflake::config::{SnowflakeConfig, SnowflakeSettings};
 use snowgate_snowflake::names;
 use snowgate_snowflake::row::{MetadataSettings, RowMode, RowSettings};
-use snowgate_transform::{Limits, PluginSettings};
 
-use crate::config::{
-    Config, LimitsConfig, LogConfig, LogLevel, MemoryConfig, MetadataConfig, PipelineConfig, RowsConfig, ShutdownConfig,
-    TransformConfig,
-};
+use crate::config::{Config, LogConfig, LogLevel, MemoryConfig, MetadataConfig, PipelineConfig, RowsConfig, ShutdownConfig};
 pub(crate) use crate::config::{OnError, OnRegression, OnTombstone};
 use crate::document::Document;
 use crate::problems::{ConfigProblems, list, nearest};
@@ -55,8 +52,6 @@ const GRACE: RangeInclusive<HumanDuration> = HumanDuration::millis(100)..=HumanD
 const LINGER: RangeInclusive<HumanDuration> = HumanDuration::millis(1)..=HumanDuration::seconds(60);
 /// At the 6:1 that JSON compresses to, 16 MiB of rows are 2.7 MiB on the wire, still under the 4 MB that one request carries.
 const BODY: RangeInclusive<ByteSize> = ByteSize::kib(1)..=ByteSize::mib(16);
-const PLUGIN_MEMORY: RangeInclusive<ByteSize> = ByteSize::mib(1)..=ByteSize::mib(4_096);
-const PLUGIN_TIME: RangeInclusive<HumanDuration> = HumanDuration::millis(10)..=HumanDuration::seconds(60);
 const WORKERS: RangeInclusive<u32> = 1..=256;
 
 impl Settings {
@@ -386,55 +381,6 @@ impl Check<'_> {
         }
     }
 
-    fn plugins(&mut self, path: &str, transforms: &[TransformConfig]) -> Vec<PluginSettings> {
-        let mut names = BTreeSet::new();
-        let mut plugins = Vec::new();
-        for (index, transform) in transforms.iter().enumerate() {
-            let path = format!("{path}.transform[{index}]");
-            let file = self.folder.join(&transform.plugin);
-            if let Err((message, hint)) = try_plugin(&file) {
-                self.document.problem_at(&format!("{path}.plugin"), message, hint.map(str::to_owned));
-            }
-            let name = transform.name.clone().unwrap_or_else(|| stem(&file));
-            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')) {
-                let hint = "give it a `name` of letters, digits, `_`, `-` and `.`";
-                self.document.problem_at(&format!("{path}.name"), format!("`{name}` cannot name a plugin"), Some(hint.to_owned()));
-            }
-            if !names.insert(name.clone()) {
-                let hint = "give each a `name` of its own";
-                self.document.problem_at(&path, format!("two plugins are named `{name}`"), Some(hint.to_owned()));
-            }
-            plugins.push(PluginSettings {
-                name,
-                path: file,
-                config_json: self.plugin_config(&format!("{path}.with"), &transform.with),
-                limits: self.limits(&format!("{path}.limits"), &transform.limits),
-            });
-        }
-        plugins
-    }
-
-    /// The plugin's own configuration as JSON.
-    fn plugin_config(&mut self, path: &str, with: &toml::Table) -> String {
-        match to_json(&toml::Value::Table(with.clone())) {
-            Some(json) => json.to_string(),
-            None => {
-                self.document.problem_at(
-                    path,
-                    format!("`{path}` holds a number that JSON cannot write"),
-                    Some("leave out `nan` and `inf`".to_owned()),
-                );
-                String::new()
-            }
-        }
-    }
-
-    fn limits(&mut self, path: &str, config: &LimitsConfig) -> Limits {
-        self.range(&format!("{path}.memory"), config.memory, PLUGIN_MEMORY);
-        self.range(&format!("{path}.time"), config.time, PLUGIN_TIME);
-        Limits { memory_bytes: config.memory.bytes(), batch_time: config.time.get(), ..Limits::default() }
-    }
-
     /// Whether `value` is in `range`. Adds the problem where not.
     fn range<T: PartialOrd + std::fmt::Display>(&mut self, path: &str, value: T, range: RangeInclusive<T>) -> bool {
         let fits = range.contains(&value);
@@ -480,38 +426,6 @@ fn topic_hint(name: &str) -> &'static str {
     } else {
         "letters, digits, `.`, `_` and `-`, at most 249 of them"
     }
-}
-
-/// Whether the plugin's file can be read. What is in it is looked at when it is loaded.
-fn try_plugin(file: &Path) -> Result<(), (String, Option<&'static str>)> {
-    let shown = file.display();
-    let metadata = std::fs::File::open(file).and_then(|opened| opened.metadata()).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            (format!("plugin `{shown}` does not exist"), Some("a relative path starts at the folder of the configuration file"))
-        }
-        _ => (format!("plugin `{shown}` could not be read: {error}"), None),
-    })?;
-    if metadata.is_file() { Ok(()) } else { Err((format!("plugin `{shown}` is not a file"), None)) }
-}
-
-fn stem(file: &Path) -> String {
-    PathBuf::from(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-/// `None` for a number that JSON does not have.
-fn to_json(value: &toml::Value) -> Option<serde_json::Value> {
-    Some(match value {
-        toml::Value::String(text) => text.clone().into(),
-        toml::Value::Integer(number) => (*number).into(),
-        toml::Value::Float(number) => serde_json::Number::from_f64(*number)?.into(),
-        toml::Value::Boolean(flag) => (*flag).into(),
-        toml::Value::Datetime(date) => date.to_string().into(),
-        toml::Value::Array(items) => items.iter().map(to_json).collect::<Option<Vec<_>>>()?.into(),
-        toml::Value::Table(entries) => {
-            let entries = entries.iter().map(|(name, value)| Some((name.clone(), to_json(value)?)));
-            serde_json::Value::Object(entries.collect::<Option<_>>()?)
-        }
-    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use snowgate_connect::data::Stage;
 use snowgate_connect::road::{Converted, Rejected, Road, RoadSettings};
 use snowgate_record::{Offset, Record, RecordBatch, TopicPartition};
-use snowgate_transform::{Chain, Error, Plugin, PluginCounts, Transformed};
+use snowgate_transform::{Chain, Error, Identity, Plugin, PluginCounts, Transformed};
 
 /// What the stages of one pipeline are made of, for each worker anew.
 #[derive(Clone, Default)]
@@ -55,11 +55,20 @@ pub(crate) struct Cause {
     pub(crate) reason: &'static str,
     pub(crate) message: String,
     pub(crate) stage: Stage,
-    /// The plugin, or the class of the converter or transform.
-    pub(crate) by: Option<Arc<str>>,
-    pub(crate) is_plugin: bool,
+    pub(crate) by: Option<By>,
     /// The Java exception that Connect would name.
     pub(crate) exception: &'static str,
+}
+
+/// What set a record aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum By {
+    /// A converter or transform, by its Java class.
+    Class(Arc<str>),
+    Plugin {
+        identity: Arc<Identity>,
+        backtrace: Option<String>,
+    },
 }
 
 const DATA_EXCEPTION: &str = "org.apache.kafka.connect.errors.DataException";
@@ -68,12 +77,12 @@ impl Cause {
     /// Of a record that reached the rows, and makes none.
     pub(crate) fn of_row(reason: &'static str, message: impl Into<String>) -> Cause {
         let message = message.into();
-        Cause { reason, message, stage: Stage::TaskPut, by: None, is_plugin: false, exception: DATA_EXCEPTION }
+        Cause { reason, message, stage: Stage::TaskPut, by: None, exception: DATA_EXCEPTION }
     }
 
     fn of_road(rejected: Rejected) -> Cause {
         let Rejected { stage, class, exception, message, .. } = rejected;
-        Cause { reason: reason_of(stage), message, stage, by: Some(class), is_plugin: false, exception }
+        Cause { reason: reason_of(stage), message, stage, by: Some(By::Class(class)), exception }
     }
 }
 
@@ -172,8 +181,7 @@ fn take(made: &mut Transformed, batch: &RecordBatch, offsets: Option<&[i64]>, ou
             reason: rejected.reason,
             message: rejected.message,
             stage: Stage::Transformation,
-            by: Some(rejected.plugin),
-            is_plugin: true,
+            by: Some(By::Plugin { identity: rejected.plugin, backtrace: rejected.backtrace }),
             exception: DATA_EXCEPTION,
         };
         (offsets[rejected.index], cause)

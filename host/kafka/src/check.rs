@@ -1,4 +1,4 @@
-//! Can the brokers be reached, and do the topics exist? Asks for metadata and moves nothing.
+//! Can the brokers be reached, do the topics exist, and may they be used? Asks and moves nothing.
 //!
 //! librdkafka tries for ever and tells what is wrong only beside its answers, so the check asks in short turns and looks at what was
 //! told in between: refused credentials or certificates end it at once, an absent broker only at the deadline.
@@ -13,6 +13,7 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use crate::config::KafkaSettings;
 use crate::context::{Observer, Report};
 use crate::error::{Error, Reason};
+use crate::native::describe::{group_rights, topic_rights};
 
 /// One turn of asking.
 const TURN: Duration = Duration::from_millis(500);
@@ -27,6 +28,41 @@ pub struct TopicInfo {
     pub partitions: usize,
 }
 
+/// A right that a run cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need<'a> {
+    ReadTopic(&'a str),
+    WriteTopic(&'a str),
+    /// To join the group of the settings, and to commit offsets.
+    ReadGroup,
+}
+
+/// Asks whether these credentials have each right; the first that is missing is the answer. A right that brokers say nothing about is
+/// taken for granted: what it is needed for will tell.
+pub fn check_rights(settings: &KafkaSettings, needs: &[Need<'_>], timeout: Duration) -> Result<(), Error> {
+    let client = observe(settings)?;
+    // Brokers tell rights or they do not. Of a group they say at once which; for a topic's the client may wait in vain.
+    let Some(group) = group_rights(&client, &settings.group, timeout) else { return Ok(()) };
+    for need in needs {
+        let has = match *need {
+            Need::ReadTopic(topic) => topic_rights(&client, topic, timeout).is_none_or(|rights| rights.read),
+            Need::WriteTopic(topic) => topic_rights(&client, topic, timeout).is_none_or(|rights| rights.write),
+            Need::ReadGroup => group.read,
+        };
+        match *need {
+            _ if has => {}
+            Need::ReadTopic(topic) | Need::WriteTopic(topic) => return Err(Error::TopicForbidden { topic: topic.to_string() }),
+            Need::ReadGroup => return Err(Error::GroupForbidden { group: settings.group.clone() }),
+        }
+    }
+    Ok(())
+}
+
+fn observe(settings: &KafkaSettings) -> Result<BaseConsumer<Observer>, Error> {
+    let scrub = |words: &str| settings.scrub(words);
+    settings.observer().create_with_context(Observer::default()).map_err(|error| Error::of_creation(error, scrub))
+}
+
 /// Asks for the metadata of `topics` and then of the dead letter topic, in this order, and describes each. The first thing wrong is
 /// the answer: a broker out of reach, refused credentials, no TLS, an absent or forbidden topic. Patterns (`^…`) are not looked up.
 pub fn check(
@@ -36,9 +72,7 @@ pub fn check(
     timeout: Duration,
 ) -> Result<Vec<TopicInfo>, Error> {
     let deadline = Instant::now() + timeout;
-    let scrub = |words: &str| settings.scrub(words);
-    let client: BaseConsumer<Observer> =
-        settings.observer().create_with_context(Observer::default()).map_err(|error| Error::of_creation(error, scrub))?;
+    let client = observe(settings)?;
     let names = topics.iter().map(String::as_str).filter(|topic| !topic.starts_with('^')).chain(dead_letter_topic);
     names.map(|name| describe(&client, settings, name, deadline)).collect()
 }

@@ -20,7 +20,7 @@ pub mod queue;
 mod rebalance;
 pub mod topics;
 
-pub use check::{TopicInfo, check};
+pub use check::{Need, TopicInfo, check, check_rights};
 pub use config::{KafkaConfig, KafkaSettings, OWNED_PROPERTIES, Problem, Start};
 pub use connection::ConnectionState;
 pub use consumer::{Assigned, Assignments, Consumer, GroupOffset, StartAt};

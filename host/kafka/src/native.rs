@@ -1,11 +1,13 @@
 //! The raw calls into librdkafka that rdkafka does not wrap, each behind a safe function.
 //!
 //! rdkafka hands out one event per record and cannot read a batch; it also has no commit whose answer can be waited for. This
-//! module is the only one with `unsafe` in it. It keeps three promises to the rest of the crate:
+//! module, with [`describe`] in it, is the only one with `unsafe`. It keeps three promises to the rest of the crate:
 //!
 //! - A [`Queue`] holds the client that it belongs to, so the client outlives every handle to it.
 //! - [`Messages`] owns what librdkafka handed out and destroys all of it; slices of a message cannot outlive it.
 //! - No panic leaves through C: the only callback that runs on a thread of librdkafka catches it.
+
+pub(crate) mod describe;
 
 use std::ffi::{CStr, CString, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};

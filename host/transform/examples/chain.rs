@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
-use snowgate_transform::{Chain, Engine, Limits, Plugin, PluginSettings, Transformed};
+use snowgate_transform::{Capability, Chain, Engine, Limits, Plugin, PluginSettings, Transformed};
 
 const RECORDS: i64 = 1_000;
 
@@ -43,6 +43,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             &PluginSettings {
                 name: file.to_owned(),
                 path: Path::new(&folder).join(format!("{file}.wasm")),
+                sha256: None,
+                allow: Capability::ALL.to_vec(),
                 config_json: config.to_owned(),
                 limits: Limits::default(),
             },

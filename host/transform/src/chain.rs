@@ -14,12 +14,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use snowgate_record::{RecordBatch, TopicPartition};
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::answer::{Answer, DROP, KEEP, REJECT, REPLACE};
 use crate::config::Limits;
 use crate::error::Error;
-use crate::plugin::{Fault, Plugin, Worker};
+use crate::fault::{Fault, FaultKind};
+use crate::plugin::{Identity, Plugin};
+use crate::worker::Worker;
 
 /// After so many records of one batch ran out of time alone, the others get a short time: the plugin, not the record, is at fault,
 /// and a batch of 500 endless records would otherwise hold its partition for eight minutes.
@@ -63,11 +65,13 @@ pub struct Transformed {
 pub struct Rejected {
     /// In the batch that went into the chain.
     pub index: usize,
-    pub plugin: Arc<str>,
+    pub plugin: Arc<Identity>,
     /// `plugin_rejected`, `plugin_trapped`, `plugin_timeout`, `plugin_out_of_memory` or `plugin_contract`.
     pub reason: &'static str,
     /// The plugin's own words, or what it did. May speak of the record, so it belongs into the dead letter and not into the log.
     pub message: String,
+    /// Where the plugin was when it trapped: a line for each call, the innermost first. At most 4 KiB.
+    pub backtrace: Option<String>,
 }
 
 /// How often a plugin answered what, counted in the records that it was shown.
@@ -146,9 +150,22 @@ impl Chain {
         self.stages.is_empty()
     }
 
-    /// Takes `batch` through the plugins. An error means that a plugin could not be started again; nothing of the batch counts
-    /// then.
+    /// Refuses to work while one of the plugins has to rest.
+    fn check_rest(&self) -> Result<(), Error> {
+        for stage in &self.stages {
+            let plugin = stage.worker.plugin();
+            if let Some(rests) = plugin.breaker().rests(Instant::now) {
+                let limit = plugin.limits().faults_per_minute;
+                return Err(Error::TooManyFaults { plugin: plugin.name().to_owned(), limit, rests });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes `batch` through the plugins. An error means that a plugin could not be started again, or rests after too many
+    /// faults; nothing of the batch counts then.
     pub fn process(&mut self, batch: &RecordBatch, out: &mut Transformed) -> Result<(), Error> {
+        self.check_rest()?;
         out.rejected.clear();
         out.verdicts.clear();
         out.verdicts.resize(self.stages.len(), PluginCounts::default());
@@ -174,8 +191,13 @@ impl Chain {
                 self.survivors.origins.clear();
                 self.survivors.origins.extend(0..batch.len() as u32);
             }
-            let plugin = stage.worker.plugin().shared_name();
-            note_rejections(&self.parts, &self.survivors.origins, &plugin, &mut self.rejected, &mut out.rejected);
+            note_rejections(
+                &self.parts,
+                &self.survivors.origins,
+                stage.worker.plugin().identity(),
+                &mut self.rejected,
+                &mut out.rejected,
+            );
             write_survivors(&mut self.parts, current, &self.survivors.origins, &self.rejected, &mut self.spare, counts);
             std::mem::swap(&mut self.survivors, &mut self.spare);
             untouched = false;
@@ -235,7 +257,7 @@ impl Stage {
         }
         let mut waiting: Vec<Range<usize>> = Vec::new();
         divide(0..batch.len(), &mut waiting);
-        let mut timeouts = 0;
+        let (mut timeouts, mut lost) = (0, 0);
         while let Some(range) = waiting.pop() {
             self.scratch.reset(batch.topic_partition());
             self.scratch.push_range(batch, range.clone());
@@ -245,7 +267,8 @@ impl Stage {
                 Err(fault) => {
                     counts.faults += u64::from(fault.costs_instance());
                     if range.len() == 1 {
-                        timeouts += u32::from(matches!(fault, Fault::TimedOut(_)));
+                        lost += u32::from(fault.costs_instance());
+                        timeouts += u32::from(matches!(fault.kind, FaultKind::TimedOut(_)));
                         parts.push(Part::Failed { index: range.start, fault });
                     } else {
                         divide(range, &mut waiting);
@@ -253,7 +276,20 @@ impl Stage {
                 }
             }
         }
+        self.count_lost(lost);
         Ok(())
+    }
+
+    /// Counts records that the plugin failed at, and says so when it has to rest.
+    fn count_lost(&self, records: u32) {
+        let plugin = self.worker.plugin();
+        if plugin.breaker().lost(records, Instant::now()) {
+            error!(
+                plugin = plugin.name(),
+                limit = plugin.limits().faults_per_minute,
+                "plugin failed at too many records in a minute, resting it for a minute; its dead letters say why"
+            );
+        }
     }
 }
 
@@ -275,20 +311,20 @@ fn divide(range: Range<usize>, waiting: &mut Vec<Range<usize>>) {
 }
 
 /// Adds to `out` each input record that is rejected here for the first time.
-fn note_rejections(parts: &[Part], origins: &[u32], plugin: &Arc<str>, rejected: &mut [bool], out: &mut Vec<Rejected>) {
-    let mut note = |index: usize, reason, message: String| {
+fn note_rejections(parts: &[Part], origins: &[u32], plugin: &Arc<Identity>, rejected: &mut [bool], out: &mut Vec<Rejected>) {
+    let mut note = |index: usize, reason, message: String, backtrace: Option<&String>| {
         let index = origins[index] as usize;
         if !std::mem::replace(&mut rejected[index], true) {
-            out.push(Rejected { index, plugin: Arc::clone(plugin), reason, message });
+            out.push(Rejected { index, plugin: Arc::clone(plugin), reason, message, backtrace: backtrace.cloned() });
         }
     };
     for part in parts {
         match part {
-            Part::Failed { index, fault } => note(*index, fault.reason(), fault.to_string()),
+            Part::Failed { index, fault } => note(*index, fault.reason(), fault.kind.to_string(), fault.backtrace.as_ref()),
             Part::Answered { start, answer } => {
                 for (index, verdict) in answer.verdicts.iter().enumerate() {
                     if *verdict == REJECT {
-                        note(start + index, "plugin_rejected", answer.failure(index));
+                        note(start + index, "plugin_rejected", answer.failure(index), None);
                     }
                 }
             }

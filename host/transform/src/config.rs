@@ -1,6 +1,7 @@
 //! What an operator decides about one plugin, checked and with its units resolved.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// One plugin of a pipeline.
@@ -10,10 +11,52 @@ pub struct PluginSettings {
     pub name: String,
     /// The component's file.
     pub path: PathBuf,
+    /// SHA-256 that the file must have, in hex.
+    pub sha256: Option<String>,
+    /// What it may import. A plugin that imports more is refused.
+    pub allow: Vec<Capability>,
     /// The plugin's own options: one JSON object.
     pub config_json: String,
     pub limits: Limits,
 }
+
+/// An interface of `wit/` that a plugin may import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Capability {
+    /// Lines for the gateway's log.
+    Log,
+    /// Numbers for the gateway's metrics.
+    Metrics,
+}
+
+impl Capability {
+    pub const ALL: [Capability; 2] = [Capability::Log, Capability::Metrics];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Capability::Log => "log",
+            Capability::Metrics => "metrics",
+        }
+    }
+}
+
+impl std::fmt::Display for Capability {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Capability {
+    type Err = UnknownCapability;
+
+    fn from_str(text: &str) -> Result<Capability, UnknownCapability> {
+        Capability::ALL.into_iter().find(|capability| capability.as_str() == text).ok_or(UnknownCapability)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there are `log` and `metrics` to allow")]
+pub struct UnknownCapability;
 
 /// What one instance of a plugin may use. An instance lives in each worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +79,9 @@ pub struct Limits {
     pub instances: usize,
     /// Log lines in ten seconds, for all instances of the plugin together. Default: 100.
     pub log_lines: u32,
+    /// Records in a minute that may end as dead letters because the plugin failed at them, for all its instances together. One
+    /// more, and it rests for a minute. Default: 1000: odd records stay below, a plugin that fails at every record does not.
+    pub faults_per_minute: u32,
 }
 
 impl Default for Limits {
@@ -50,6 +96,7 @@ impl Default for Limits {
             table_elements: 100_000,
             instances: 100,
             log_lines: 100,
+            faults_per_minute: 1000,
         }
     }
 }

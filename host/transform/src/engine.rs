@@ -8,13 +8,16 @@
 //!
 //! Invariant: the clock runs as long as any clone of the engine, or any plugin it compiled, is alive.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Inlining, OptLevel};
 
 use crate::bindings;
+use crate::component::Binary;
 use crate::error::Error;
+use crate::fault::FRAMES;
 use crate::host::HostState;
 
 /// The clock's step: how late a plugin's time limit may strike. A hundred wake-ups a second are not worth counting.
@@ -36,6 +39,8 @@ impl Engine {
         let mut linker = Linker::new(&wasm);
         bindings::snowgate::transform::log::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, |state| state)
             .map_err(|source| Error::Engine { source: source.into() })?;
+        bindings::snowgate::transform::metrics::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, |state| state)
+            .map_err(|source| Error::Engine { source: source.into() })?;
         let clock = wasm.weak();
         std::thread::Builder::new()
             .name("plugin-clock".into())
@@ -52,8 +57,8 @@ impl Engine {
 
     /// Compiles a component with an engine of its own: the compiler keeps its working memory, 100 MB and more, as long as its
     /// engine lives.
-    pub(crate) fn compile(&self, component: &[u8]) -> wasmtime::Result<Component> {
-        let compiled = wasmtime::Engine::new(&config())?.precompile_component(component)?;
+    pub(crate) fn compile(&self, component: &Binary) -> wasmtime::Result<Component> {
+        let compiled = wasmtime::Engine::new(&config())?.precompile_component(&component.bytes)?;
         // SAFETY: these bytes come from the line above, from an engine of the same version and configuration.
         unsafe { Component::deserialize(&self.wasm, compiled) }
     }
@@ -76,6 +81,7 @@ fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
         .cranelift_opt_level(OptLevel::Speed)
         // Epoch checks sit on calls too, so inlined calls win back a third of their price.
         .compiler_inlining(Inlining::Yes)

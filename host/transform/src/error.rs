@@ -1,8 +1,11 @@
 //! Why a plugin cannot be used. What goes wrong with single records is not an error but a [`Rejected`](crate::Rejected).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use snowgate_record::ErrorClass;
+
+use crate::config::Capability;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,9 +27,13 @@ pub enum Error {
     Compile { plugin: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error(
         "plugin `{plugin}` imports {imports}, which plugins may not call; they may import \
-         `snowgate:transform/log@0.1.0` alone{hint}"
+         `snowgate:transform/log@0.1.0` and `snowgate:transform/metrics@0.1.0` alone{hint}"
     )]
     ForeignImports { plugin: String, imports: String, hint: &'static str },
+    #[error("plugin `{plugin}` imports `{capability}`, which it is not allowed")]
+    Denied { plugin: String, capability: Capability },
+    #[error("plugin `{plugin}` is not the one it should be: its SHA-256 is `{found}`, and `{expected}` is asked for")]
+    OtherDigest { plugin: String, expected: String, found: String },
     #[error("plugin `{plugin}` does not export `snowgate:transform/transform@0.1.0`; it exports {exports}")]
     OtherWorld { plugin: String, exports: String },
     #[error("plugin `{plugin}` does not fit the world `snowgate:transform/plugin@0.1.0`")]
@@ -35,6 +42,10 @@ pub enum Error {
     Start { plugin: String, message: String },
     #[error("plugin `{plugin}` refused its configuration: {message}")]
     BadConfig { plugin: String, message: String },
+    #[error("plugin `{plugin}` failed at a record that tries it out, with `{reason}`: {message}")]
+    SelfTest { plugin: String, reason: &'static str, message: String },
+    #[error("plugin `{plugin}` failed at more than {limit} records in a minute, and rests for {} s", rests.as_secs())]
+    TooManyFaults { plugin: String, limit: u32, rests: Duration },
 }
 
 impl Error {
@@ -50,6 +61,9 @@ impl Error {
                 "build the plugin against the world `snowgate:transform/plugin@0.1.0`"
             }
             Error::BadConfig { .. } => "correct the plugin's `with`; its own documentation says what it takes",
+            Error::Denied { .. } => "allow it, if the plugin may do that, or take another plugin",
+            Error::OtherDigest { .. } => "take the file that was pinned, or pin this one once you trust it",
+            Error::TooManyFaults { .. } => "the dead letters say why it failed; mend the plugin, or allow it more faults",
             _ => return None,
         };
         Some(hint.to_owned())
@@ -59,6 +73,8 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Error::Engine { .. } => ErrorClass::Fatal,
+            // It may work again after its rest.
+            Error::TooManyFaults { .. } => ErrorClass::Transient,
             Error::Read { .. }
             | Error::TooLarge { .. }
             | Error::NotWasm { .. }
@@ -68,6 +84,9 @@ impl Error {
             | Error::OtherWorld { .. }
             | Error::Mismatch { .. }
             | Error::Start { .. }
+            | Error::Denied { .. }
+            | Error::OtherDigest { .. }
+            | Error::SelfTest { .. }
             | Error::BadConfig { .. } => ErrorClass::Config,
         }
     }

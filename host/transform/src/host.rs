@@ -1,4 +1,4 @@
-//! What a plugin may call, and nothing more: one function that writes a log line.
+//! What a plugin may call, and nothing more: one function that writes a log line, and one that counts.
 //!
 //! A line is shortened, loses its control characters (so that it cannot forge another line), and counts against the plugin's
 //! allowance. The allowance belongs to the plugin and not to the instance: a plugin that traps on every record would
@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, trace, warn};
 
-use crate::bindings::snowgate::transform::log::{Host, Level};
+use crate::bindings::snowgate::transform::log::{self, Level};
+use crate::bindings::snowgate::transform::metrics;
 use crate::config::Limits;
 use crate::limits::InstanceLimits;
+use crate::metrics::{Counters, Tally};
 
 /// Longest text that a plugin gets into a log line or a dead letter's headers.
 pub(crate) const TEXT_BYTES: usize = 1024;
@@ -23,17 +25,52 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub(crate) struct HostState {
     pub(crate) limits: InstanceLimits,
     log: Arc<LogGate>,
+    tally: Tally,
+    /// The line that a panic left in this call. SDKs write it just before the trap, which itself says nothing.
+    panic: Option<String>,
 }
 
+/// What a Rust panic's message begins with; SDKs for other languages write theirs in the same way.
+const PANIC: &str = "panicked at ";
+
 impl HostState {
-    pub(crate) fn new(limits: &Limits, log: Arc<LogGate>) -> HostState {
-        HostState { limits: InstanceLimits::new(limits), log }
+    pub(crate) fn new(limits: &Limits, log: Arc<LogGate>, counters: Arc<Counters>) -> HostState {
+        HostState { limits: InstanceLimits::new(limits), log, tally: Tally::new(counters), panic: None }
+    }
+
+    /// Forgets what belongs to the last call.
+    pub(crate) fn begin_call(&mut self) {
+        self.limits.begin_call();
+        self.panic = None;
+    }
+
+    /// Counts what the plugin counted, if the call `went_well`.
+    pub(crate) fn end_call(&mut self, went_well: bool) {
+        if went_well {
+            self.tally.settle();
+        } else {
+            self.tally.forget();
+        }
+    }
+
+    /// The message of the panic in this call.
+    pub(crate) fn panic(&self) -> Option<&str> {
+        self.panic.as_deref()
     }
 }
 
-impl Host for HostState {
+impl log::Host for HostState {
     fn write(&mut self, level: Level, message: String) {
         self.log.write(level, &message);
+        if matches!(level, Level::Error) && message.starts_with(PANIC) {
+            self.panic = Some(message);
+        }
+    }
+}
+
+impl metrics::Host for HostState {
+    fn add(&mut self, name: String, n: u64) {
+        self.tally.add(&name, n);
     }
 }
 

@@ -1,23 +1,30 @@
 //! Runs WebAssembly plugins over batches of records.
 //!
-//! In reading order: [`config`] holds what an operator decides about a plugin, [`engine`] compiles and keeps the clock, [`limits`]
-//! and [`host`] are what one instance may use and call, [`plugin`] loads a component and keeps one instance of it alive, [`answer`]
-//! checks what a plugin returns, [`chain`] takes a batch through the plugins in order and says what became of each record.
+//! In reading order: [`config`] holds what an operator decides about a plugin, [`engine`] compiles and keeps the clock,
+//! [`component`] judges a file, [`limits`], [`host`] and [`metrics`] are what one instance may use and call, [`plugin`] is a
+//! component that was loaded, [`worker`] keeps one instance of it alive, [`answer`] checks what a plugin returns and [`fault`] says
+//! why it did not, [`breaker`] rests a plugin that fails too often, [`chain`] takes a batch through the plugins in order and says
+//! what became of each record.
 //!
 //! This is the only crate that names wasmtime. Where no plugin is configured, nothing here runs.
 
 mod answer;
 mod bindings;
+mod breaker;
 mod chain;
+mod component;
 mod config;
 mod engine;
 mod error;
+mod fault;
 mod host;
 mod limits;
+mod metrics;
 mod plugin;
+mod worker;
 
 pub use chain::{Chain, PluginCounts, Rejected, Transformed};
-pub use config::{Limits, PluginSettings};
+pub use config::{Capability, Limits, PluginSettings, UnknownCapability};
 pub use engine::Engine;
 pub use error::Error;
-pub use plugin::Plugin;
+pub use plugin::{Identity, Plugin};

@@ -8,20 +8,22 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use snowgate_plugin::json::{Pieces, Scanner};
 use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
 
 /// The plugin's options.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Config {
-    /// Drop klines that are still open, whose numbers will change. Default: false.
+pub struct Config {
+    /// Drop klines that are still open, whose numbers will change.
     #[serde(default)]
     closed_only: bool,
 }
 
-struct KlineFlatten {
+/// The plugin.
+pub struct KlineFlatten {
     config: Config,
 }
 

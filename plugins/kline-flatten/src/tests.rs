@@ -97,3 +97,8 @@ fn an_option_that_does_not_exist_is_refused() {
         "unknown field `closd_only`, expected `closed_only`"
     );
 }
+
+#[test]
+fn the_schema_is_what_the_options_say() {
+    snowgate_plugin::testing::assert_schema::<KlineFlatten>("config.schema.json");
+}

@@ -1,6 +1,8 @@
 //! A scanner for plugins that look for a few fields in JSON: it walks a record once, borrows what it is asked for, and skips the
 //! rest.
 //!
+//! To change a record, see [`Object`].
+//!
 //! About twice as fast as parsing into a type, for what it leaves out: it follows the structure of what it walks, and takes
 //! skipped values on trust. Nothing is lost by that, since the gateway validates every row before it is loaded.
 //!
@@ -19,13 +21,18 @@
 //! # Ok::<(), snowgate_plugin::json::Malformed>(())
 //! ```
 
+mod object;
 mod pieces;
+mod strings;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::Reject;
+pub use object::{Object, Path, Value};
 pub use pieces::{Pieces, append};
+use strings::unescape;
+pub use strings::{unquote, write_string};
 
 /// The text is not the JSON that was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -358,12 +365,6 @@ fn word_end(text: &[u8], from: usize) -> usize {
         at += 1;
     }
     at
-}
-
-#[cold]
-fn unescape(quoted: &[u8]) -> Option<Cow<'static, [u8]>> {
-    let text: String = serde_json::from_slice(quoted).ok()?;
-    Some(Cow::Owned(text.into_bytes()))
 }
 
 /// Whether `text` is a number as JSON writes them, so that it may stand in JSON without quotes.

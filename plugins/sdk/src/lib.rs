@@ -7,9 +7,10 @@
 //! ```
 //! use snowgate_plugin::{Columns, Emit, Record, Reject, Transform, Verdict};
 //!
-//! #[derive(serde::Deserialize)]
+//! #[derive(serde::Deserialize, schemars::JsonSchema)]
 //! #[serde(deny_unknown_fields)]
 //! struct Config {
+//!     /// What goes before each value.
 //!     prefix: String,
 //! }
 //!
@@ -50,6 +51,7 @@ pub mod bindings;
 mod emit;
 pub mod json;
 pub mod log;
+pub mod metrics;
 mod record;
 #[doc(hidden)]
 pub mod runner;
@@ -60,13 +62,13 @@ pub use wit_bindgen::rt;
 
 pub use bindings::exports::snowgate::transform::transform::Columns;
 pub use emit::Emit;
-pub use record::Record;
+pub use record::{Record, Records};
 
 /// A plugin.
 pub trait Transform: Sized + 'static {
-    /// The plugin's options. Say `#[serde(deny_unknown_fields)]`, so that a misspelt option stops the gateway instead of doing
-    /// nothing.
-    type Config: serde::de::DeserializeOwned;
+    /// The plugin's options. Their types, defaults and comments are what [`CONFIG_SCHEMA`](Transform::CONFIG_SCHEMA) is made of. Say
+    /// `#[serde(deny_unknown_fields)]`, so that a misspelt option stops the gateway instead of doing nothing.
+    type Config: serde::de::DeserializeOwned + schemars::JsonSchema;
 
     /// What the plugin is called; `env!("CARGO_PKG_NAME")` as a rule.
     const NAME: &'static str;
@@ -77,12 +79,17 @@ pub trait Transform: Sized + 'static {
     /// The columns it reads. The others are not sent, and look as if every record had none.
     const NEEDS: Columns = Columns::VALUES;
 
-    /// A JSON Schema of its options, for tools.
+    /// A JSON Schema of its options, for tools: `Some(include_str!("../config.schema.json"))`, where
+    /// [`assert_schema`](testing::assert_schema) keeps the file. In a file because to derive it in the component would make that half
+    /// as large again.
     const CONFIG_SCHEMA: Option<&'static str> = None;
 
     /// Makes the plugin, once for each instance. An error is shown to the operator and the gateway does not start: say which
     /// option is wrong and what it may be.
     fn new(config: Self::Config) -> Result<Self, String>;
+
+    /// Sees all records of a batch before they come one by one; for what is better done once a batch.
+    fn begin(&mut self, _records: Records<'_>) {}
 
     /// Says what becomes of `record`. The answer should follow from the record and the configuration alone: instances come and go,
     /// and after a fault a record is shown again.

@@ -60,6 +60,26 @@ impl<'a> Record<'a> {
     }
 }
 
+/// The records of a batch, in order.
+#[derive(Clone, Copy)]
+pub struct Records<'a>(&'a Batch);
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(batch: &'a Batch) -> Records<'a> {
+        Records(batch)
+    }
+
+    /// How many there are; at least one.
+    pub fn count(&self) -> usize {
+        self.0.count as usize
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Record<'a>> + use<'a> {
+        let batch = self.0;
+        (0..self.count()).map(move |index| Record::new(batch, index))
+    }
+}
+
 /// Item `index` of a column, or `None` when it is null or the column was not sent.
 #[inline]
 pub(crate) fn item(column: &Column, index: usize) -> Option<&[u8]> {

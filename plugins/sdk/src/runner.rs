@@ -2,7 +2,7 @@
 //! [`testing`](crate::testing) outside.
 
 use crate::bindings::exports::snowgate::transform::transform::{Batch, Column, Description, Output};
-use crate::{Emit, Record, Reject, Transform, Verdict};
+use crate::{Emit, Record, Records, Reject, Transform, Verdict};
 
 const KEEP: u8 = 0;
 const DROP: u8 = 1;
@@ -55,6 +55,7 @@ impl<T: Transform> Runner<T> {
             keys: Column { data: Vec::new(), ends: Vec::new(), nulls: Vec::new() },
             failures: Vec::new(),
         };
+        self.transform.begin(Records::new(batch));
         for index in 0..count {
             let mut emit = Emit::new(batch, &mut output, index as u32);
             let mut answer = self.transform.transform(&Record::new(batch, index), &mut emit);

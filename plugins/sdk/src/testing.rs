@@ -3,7 +3,7 @@
 //! ```
 //! use snowgate_plugin::testing::{Bench, Outcome};
 //! # use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
-//! # #[derive(serde::Deserialize)]
+//! # #[derive(serde::Deserialize, schemars::JsonSchema)]
 //! # struct NoOptions {}
 //! # struct KeepAll;
 //! # impl Transform for KeepAll {
@@ -58,6 +58,23 @@ impl Outcome {
             other => panic!("not rejected: {other:?}"),
         }
     }
+}
+
+/// Holds `file` of this crate against the JSON Schema of a plugin's options. With `SNOWGATE_SCHEMAS=write` in the environment it is
+/// written instead.
+///
+/// # Panics
+/// When they differ, or the file cannot be read or written.
+pub fn assert_schema<T: Transform>(file: &str) {
+    let schema = serde_json::to_string_pretty(&schemars::schema_for!(T::Config)).expect("a schema is JSON") + "\n";
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the test");
+    let file = std::path::Path::new(&folder).join(file);
+    if std::env::var_os("SNOWGATE_SCHEMAS").is_some_and(|what| what == "write") {
+        std::fs::write(&file, schema).expect("the file can be written");
+        return;
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(written, schema, "`{}` is not what the options say: run the test with SNOWGATE_SCHEMAS=write", file.display());
 }
 
 /// A record's key and value.
@@ -126,7 +143,7 @@ mod tests {
     /// Does what the value says.
     struct Obedient;
 
-    #[derive(serde::Deserialize)]
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
     #[serde(deny_unknown_fields)]
     struct NoOptions {}
 

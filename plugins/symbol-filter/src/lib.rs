@@ -5,14 +5,16 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use snowgate_plugin::json::{Malformed, Scanner};
 use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
 
 /// The plugin's options.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Config {
+#[schemars(extend("anyOf" = [{ "required": ["allow"] }, { "required": ["deny"] }]))]
+pub struct Config {
     /// Symbols that pass; `*` stands for any characters. Empty: all that are not denied.
     #[serde(default)]
     allow: Vec<String>,
@@ -21,21 +23,22 @@ struct Config {
     deny: Vec<String>,
     /// Where the symbol stands, names joined by dots. Default: whichever of `data.s`, `s` and `symbol` comes first in the record.
     field: Option<String>,
-    /// What becomes of a record without a symbol. Default: reject.
+    /// What becomes of a record without a symbol.
     #[serde(default)]
     on_missing: OnMissing,
 }
 
-#[derive(Deserialize, Default, Clone, Copy)]
+#[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
-enum OnMissing {
+pub enum OnMissing {
     Keep,
     Drop,
     #[default]
     Reject,
 }
 
-struct SymbolFilter {
+/// The plugin.
+pub struct SymbolFilter {
     allow: Patterns,
     deny: Patterns,
     /// Names from the outermost in; `None` for the usual places.

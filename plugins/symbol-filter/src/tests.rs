@@ -125,3 +125,8 @@ fn a_symbol_that_comes_again_is_judged_as_it_was_the_first_time() {
     assert_eq!(Known::name(b""), None);
     assert_ne!(Known::name(b"A\0"), Known::name(b"A"));
 }
+
+#[test]
+fn the_schema_is_what_the_options_say() {
+    snowgate_plugin::testing::assert_schema::<SymbolFilter>("config.schema.json");
+}

@@ -95,6 +95,17 @@ fn a_missing_plugin_file_is_named() {
 }
 
 #[test]
+fn another_plugin_than_the_pinned_one_is_refused() {
+    let world = World::new(1);
+    let mut config = Config::new(&world).plugin("symbol_filter.wasm", r#"{ allow = ["*"] }"#);
+    config.transforms[0].push_str(&format!("sha256 = \"{}\"\n", "0".repeat(64)));
+    let pieces = ["plugin `symbol_filter`", &"0".repeat(64), "hint: take the file that was pinned"];
+    says(&world, &config, CONFIG, &pieces);
+    config.transforms[0] = config.transforms[0].replace("sha256 = \"0", "allow = [\"network\"]\nsha256 = \"x");
+    says(&world, &config, CONFIG, &["`network` cannot be allowed", "is no SHA-256"]);
+}
+
+#[test]
 fn a_file_that_is_no_component_is_told() {
     let world = World::new(1);
     let file = world.file("plugin", "wasm");

@@ -8,6 +8,7 @@ mod bad_input;
 mod connect;
 mod dead_letters;
 mod delivery;
+mod kafka_security;
 mod plugins;
 mod rebalance;
 mod restart;

@@ -82,6 +82,8 @@ fn costs_only_its_own_records(misbehaviour: &str, reason: &str) {
     for letter in &letters {
         assert_eq!(letter.headers["snowgate.reason"], reason, "{:?}", letter.headers);
         assert_eq!(letter.headers["snowgate.plugin"], "hostile");
+        assert_eq!(letter.headers["snowgate.plugin.version"], "0.0.1");
+        assert_eq!(letter.headers["snowgate.plugin.sha256"].len(), 64);
     }
     assert_eq!((world.account().rows, world.account().duplicates), (297, 0));
 }
@@ -116,4 +118,22 @@ fn a_rejected_record_without_a_dead_letter_topic_stops_its_partition() {
     gateway.wait_for_log("record_refused");
     gateway.stop_cleanly();
     assert_eq!(world.account().rows, 1);
+}
+
+#[test]
+fn a_plugin_that_fails_at_every_record_rests_and_goes_on_where_it_was() {
+    let world = World::new(1);
+    let mut config = Config::new(&world)
+        .pipeline(&format!("dead_letter_topic = {:?}", world.dead_letter_topic))
+        .plugin("fixtures/hostile.wasm", r#"{ do = "trap", on = "bad" }"#);
+    config.transforms[0].push_str("limits = { faults_per_minute = 3 }\n");
+    world.kafka.produce(&world.topic, 0, (0..4).map(|n| format!(r#"{{"n": {n}, "bad": true}}"#)));
+    let gateway = Gateway::start(&world, &config);
+    gateway.wait_for_log("plugin failed at too many records in a minute, resting it for a minute");
+    world.kafka.produce(&world.topic, 0, (4..104).map(|n| format!(r#"{{"n": {n}}}"#)));
+    // It rests for a minute, and then takes up what waited.
+    world.wait_for_rows_within(Duration::from_secs(150), 100);
+    gateway.stop_cleanly();
+    assert_eq!(world.kafka.end(&world.dead_letter_topic, 0), 4);
+    assert_eq!((world.account().rows, world.account().duplicates), (100, 0));
 }

@@ -1,17 +1,17 @@
 //! A local Apache Kafka: one KRaft node, or three, on loopback, from the jars that Maven fetches.
 //!
 //! The jars go to the cache folder once. A cluster is known by its first port: its data lies in a folder of that name, its node `i`
-//! listens on that port plus `10 * (i - 1)`, and its controller on the port above. A cluster that `start` starts outlives us; one that a
+//! listens on that port plus `10 * (i - 1)`, its controller on the port above, and on the one above that it wants TLS and a password. A cluster that `start` starts outlives us; one that a
 //! test or a benchmark needs is a [`Lease`] and ends with it.
 //!
 //! A process is only signalled while its command line names our properties file, for a process number may have been given to another.
 
 mod files;
 mod jars;
+mod wire;
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -24,7 +24,7 @@ use crate::process::{is_installed, output, running, signal, until};
 use crate::terminal::{Progress, done, duration, say};
 use crate::workspace::{cache, make_folder, write_file};
 
-pub(crate) use self::files::VERSION;
+pub(crate) use self::files::{PASSWORD, USER, VERSION};
 pub(crate) use self::jars::Jars;
 
 /// How long nodes may take to come up or down on a busy machine.
@@ -78,7 +78,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 done("kafka", format_args!("is already up at {}", cluster.bootstrap()));
             }
             say(format_args!(
-                "\n  data and logs  {}\n  stop it with   cargo xtask kafka stop --port {}",
+                "\n  with TLS       {}, CA `{}`, user `{USER}`, password `{PASSWORD}` (PLAIN or SCRAM-SHA-512)\n  data and logs  {}\n  stop it with   cargo xtask kafka stop --port {}",
+                cluster.secure_bootstrap(),
+                cluster.certificate().display(),
                 cluster.folder.display(),
                 cluster.port
             ));
@@ -115,6 +117,9 @@ pub(crate) fn missing() -> Option<String> {
         Some(version) if version >= 17 => {}
         Some(version) => return Some(format!("Apache Kafka needs Java 17 or newer, and `java` is {version} ({hint})")),
         None => return Some(format!("Apache Kafka needs Java 17 or newer, and `java -version` does not work ({hint})")),
+    }
+    if !is_installed("keytool") {
+        return Some(format!("Apache Kafka needs a certificate, and there is no `keytool`, which comes with Java ({hint})"));
     }
     (!Jars::are_there() && !is_installed("mvn"))
         .then(|| format!("Apache Kafka's jars come by Maven, and there is no `mvn` ({hint})"))
@@ -171,6 +176,16 @@ impl Lease {
     pub(crate) fn bootstrap(&self) -> String {
         self.cluster.bootstrap()
     }
+
+    /// What a client needs for the listener that wants TLS and a password, as variables.
+    pub(crate) fn secure(&self) -> [(&'static str, String); 4] {
+        [
+            ("KAFKA_SECURE_BOOTSTRAP", self.cluster.secure_bootstrap()),
+            ("KAFKA_SECURE_CA", self.cluster.certificate().display().to_string()),
+            ("KAFKA_SECURE_USER", USER.to_owned()),
+            ("KAFKA_SECURE_PASSWORD", PASSWORD.to_owned()),
+        ]
+    }
 }
 
 impl Drop for Lease {
@@ -205,7 +220,25 @@ impl Cluster {
     }
 
     fn bootstrap(&self) -> String {
-        (1..=self.nodes()).map(|node| format!("127.0.0.1:{}", self.node_port(node))).collect::<Vec<_>>().join(",")
+        self.addresses(0)
+    }
+
+    fn secure_bootstrap(&self) -> String {
+        self.addresses(files::SECURE_STEP)
+    }
+
+    fn addresses(&self, step: u16) -> String {
+        (1..=self.nodes()).map(|node| format!("127.0.0.1:{}", self.node_port(node) + step)).collect::<Vec<_>>().join(",")
+    }
+
+    /// The nodes' certificate and its key.
+    fn keystore(&self) -> PathBuf {
+        self.folder.join("keystore.p12")
+    }
+
+    /// The certificate alone, which clients trust.
+    fn certificate(&self) -> PathBuf {
+        self.folder.join("ca.pem")
     }
 
     /// Whether it had to be started.
@@ -235,7 +268,8 @@ impl Cluster {
         }
         let processes: Outcome<Vec<_>> = down.iter().map(|&node| Ok((node, self.spawn(node)?))).collect();
         let up = processes.and_then(|processes| self.wait_until_up(nodes, processes));
-        up.inspect_err(|_| {
+        let ready = up.and_then(|()| wire::create_acls(self.node_port(1), files::ACLS));
+        ready.inspect_err(|_| {
             let _stopped_as_far_as_possible = self.stop();
         })?;
         Ok(true)
@@ -243,7 +277,7 @@ impl Cluster {
 
     /// A problem if something else listens where a node is to listen.
     fn is_free(&self, node: u16) -> Outcome {
-        [self.node_port(node), self.node_port(node) + 1].into_iter().try_for_each(|port| {
+        (self.node_port(node)..=self.node_port(node) + files::SECURE_STEP).try_for_each(|port| {
             let bound = TcpListener::bind(("127.0.0.1", port)).map(drop);
             bound.map_err(|error| {
                 format!("port {port} is not free ({error}): something else listens there\n\nhint: choose another with `--port`")
@@ -257,6 +291,7 @@ impl Cluster {
         let random = || tool(&["random-uuid"]).map(|id| id.trim().to_owned());
         let cluster = random()?;
         let ports: Vec<_> = (1..=nodes).map(|node| self.node_port(node)).collect();
+        self.make_certificate()?;
         let mut how = vec!["--standalone".to_owned()];
         if nodes > 1 {
             let directories: Outcome<Vec<_>> = (1..)
@@ -269,12 +304,32 @@ impl Cluster {
             let folder = self.node_folder(node);
             make_folder(&folder)?;
             let file = self.properties(node);
-            write_file(&file, &files::properties(node, &ports, &folder.join("data").display().to_string()))?;
+            let (data, keystore) = (folder.join("data"), self.keystore());
+            let properties = files::properties(node, &ports, &data.display().to_string(), &keystore.display().to_string());
+            write_file(&file, &properties)?;
             let file = file.display().to_string();
             let how: Vec<_> = how.iter().map(String::as_str).collect();
-            tool(&[&["format", "--cluster-id", &cluster, "--config", &file], &how[..]].concat())?;
+            let scram = format!("SCRAM-SHA-512=[name={USER},password={PASSWORD}]");
+            tool(&[&["format", "--cluster-id", &cluster, "--config", &file, "--add-scram", &scram], &how[..]].concat())?;
         }
         Ok(())
+    }
+
+    /// One that signs itself, for loopback.
+    fn make_certificate(&self) -> Outcome {
+        make_folder(&self.folder)?;
+        let keystore = self.keystore().display().to_string();
+        let tool = |arguments: &[&str]| {
+            let mut keytool = Command::new("keytool");
+            keytool.args(arguments).args(["-alias", "kafka", "-keystore", &keystore, "-storepass", PASSWORD]);
+            output(&mut keytool)
+        };
+        #[rustfmt::skip]
+        tool(&[
+            "-genkeypair", "-keyalg", "EC", "-validity", "3650", "-storetype", "PKCS12", "-dname", "CN=localhost",
+            "-ext", "SAN=ip:127.0.0.1,dns:localhost",
+        ])?;
+        write_file(&self.certificate(), &tool(&["-exportcert", "-rfc"])?)
     }
 
     fn properties(&self, node: u16) -> PathBuf {
@@ -309,7 +364,7 @@ impl Cluster {
                     return Err(format!("node {node} ended. Its log:\n{log}"));
                 }
             }
-            Ok((1..=nodes).all(|node| brokers(self.node_port(node)) == Some(nodes.into())).then_some(()))
+            Ok((1..=nodes).all(|node| wire::brokers(self.node_port(node)) == Some(nodes.into())).then_some(()))
         })
     }
 
@@ -343,34 +398,6 @@ impl Cluster {
     }
 }
 
-/// How many brokers the one on a port of loopback knows, if it answers: a Metadata request, version 7, without topics.
-fn brokers(port: u16) -> Option<u32> {
-    const TIMEOUT: Duration = Duration::from_secs(2);
-    const METADATA: i16 = 3;
-    const CORRELATION: i32 = 7;
-    let mut request = Vec::new();
-    request.extend_from_slice(&METADATA.to_be_bytes());
-    request.extend_from_slice(&7i16.to_be_bytes());
-    request.extend_from_slice(&CORRELATION.to_be_bytes());
-    request.extend_from_slice(&5i16.to_be_bytes());
-    request.extend_from_slice(b"xtask");
-    request.extend_from_slice(&0i32.to_be_bytes()); // topics: none
-    request.push(0); // and none is to be made
-
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), TIMEOUT).ok()?;
-    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
-    stream.write_all(&i32::try_from(request.len()).ok()?.to_be_bytes()).ok()?;
-    stream.write_all(&request).ok()?;
-    // Length, correlation id, throttle time, number of brokers.
-    let mut answer = [0; 16];
-    stream.read_exact(&mut answer).ok()?;
-    let field = |at: usize| answer[at..at + 4].try_into().map(i32::from_be_bytes).ok();
-    if field(4)? != CORRELATION {
-        return None;
-    }
-    u32::try_from(field(12)?).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,13 +408,5 @@ mod tests {
         assert_eq!(java_version("java version \"1.8.0_401\"\n"), Some(8));
         assert_eq!(java_version("openjdk version \"21\" 2023-09-19\n"), Some(21));
         assert_eq!(java_version("The operation couldn't be completed"), None);
-    }
-
-    #[test]
-    fn a_port_without_a_broker_does_not_answer() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("it has one").port();
-        drop(listener);
-        assert_eq!(brokers(port), None);
     }
 }

@@ -87,7 +87,7 @@ fn end_to_end(workspace: &Workspace, kind: Kind, filter: Option<&str>, sum: &mut
         .env("SNOWGATE_PLUGINS", workspace.plugins())
         .env("SNOWGATE_E2E_KAFKA", if lease.is_some() { "apache" } else { "embedded" });
     if let Some(lease) = &lease {
-        cargo.env("KAFKA_BOOTSTRAP", lease.bootstrap());
+        cargo.env("KAFKA_BOOTSTRAP", lease.bootstrap()).envs(lease.secure());
     }
     suite(workspace, label, &mut cargo, sum)
 }

@@ -221,6 +221,21 @@ pub const ALL: &[Metric] = &[
         },
     },
     Metric {
+        name: "snowgate_plugin_custom_total",
+        kind: Kind::Counter,
+        labels: &["pipeline", "plugin", "name"],
+        help: "What a plugin counts itself",
+        series: |snapshot, family| {
+            for pipeline in &snapshot.pipelines {
+                for plugin in &pipeline.plugins {
+                    for (name, count) in &plugin.counters {
+                        family.add(&[&pipeline.name, &plugin.name, name], Value::Count(*count));
+                    }
+                }
+            }
+        },
+    },
+    Metric {
         name: "snowgate_partition_lag_records",
         kind: Kind::Gauge,
         labels: PARTITION,

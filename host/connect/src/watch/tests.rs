@@ -53,6 +53,7 @@ fn orders() -> PipelineView {
             rejected: 2,
             faults: 1,
             seconds: 0.25,
+            counters: vec![("symbols_unknown".to_owned(), 7)],
             ..PluginView::default()
         }],
         ..PipelineView::default()

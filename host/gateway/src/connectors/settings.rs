@@ -12,7 +12,7 @@ use snowgate_connect::settings::{
 use snowgate_kafka::{KafkaConfig, KafkaSettings};
 use snowgate_snowflake::config::{Login, Proxy, SnowflakeSettings};
 use snowgate_snowflake::row::{MetadataSettings, RowMode, RowSettings};
-use snowgate_transform::{Limits, PluginSettings};
+use snowgate_transform::{Capability, Limits, PluginSettings};
 
 use super::Worker;
 use crate::settings::{Letters, OnError, OnRegression, OnTombstone, PipelineKind, PipelineSettings, Tables, Topics};
@@ -142,6 +142,8 @@ fn plugin(step: &PluginStep) -> PluginSettings {
     PluginSettings {
         name: step.name.clone(),
         path: step.path.clone(),
+        sha256: None,
+        allow: Capability::ALL.to_vec(),
         config_json: step.config_json.clone(),
         limits: Limits::default(),
     }

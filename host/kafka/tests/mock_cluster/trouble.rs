@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use snowgate_kafka::{ConnectionState, Error, StartAt, TopicInfo, check};
+use snowgate_kafka::{ConnectionState, Error, Need, StartAt, TopicInfo, check, check_rights};
 use snowgate_record::{ErrorClass, TopicPartition};
 
 use crate::support::{Cluster, Event, Member, PATIENCE, Reader, chain, offset, settings};
@@ -110,4 +110,11 @@ fn a_client_that_cannot_be_made_says_why_without_the_secret() {
     let error = check(&settings, &["orders".to_string()], None, PATIENCE).unwrap_err();
     assert_eq!(error.to_string(), "the Kafka client could not be created");
     assert!(!chain(&error).contains("canary") && !format!("{error:?}").contains("canary"), "{}", chain(&error));
+}
+
+#[test]
+fn a_right_that_brokers_say_nothing_about_is_taken_for_granted() {
+    let cluster = Cluster::new(&[("orders", 1)]);
+    let needs = [Need::ReadGroup, Need::ReadTopic("orders"), Need::WriteTopic("orders")];
+    assert_eq!(check_rights(&cluster.settings(&[]), &needs, PATIENCE), Ok(()));
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
-use snowgate_transform::{Chain, PluginCounts, Transformed};
+use snowgate_transform::{Chain, Engine, Error, Plugin, PluginCounts, Transformed};
 
 use crate::{chain, fates, hostile, process, settings, survivors};
 
@@ -18,7 +18,7 @@ fn costs_only_the_record_at_fault(deed: &str, reason: &'static str, message: &st
     let out = process(&mut chain, &VALUES);
     assert_eq!(fates(&out), (OTHERS.map(str::to_owned).to_vec(), vec![(2, reason)]));
     assert!(out.rejected[0].message.contains(message), "{}", out.rejected[0].message);
-    assert_eq!(&*out.rejected[0].plugin, "hostile");
+    assert_eq!(&*out.rejected[0].plugin.name, "hostile");
     assert_eq!((out.dropped, out.verdicts[0].kept, out.verdicts[0].rejected), (0, 6, 1));
     let next = process(&mut chain, &["poison"]);
     assert_eq!(fates(&next), (vec![], vec![(0, reason)]));
@@ -32,7 +32,7 @@ fn a_trap_costs_only_the_record_at_fault() {
 
 #[test]
 fn a_panic_costs_only_the_record_at_fault() {
-    costs_only_the_record_at_fault("panic", "plugin_trapped", "unreachable");
+    costs_only_the_record_at_fault("panic", "plugin_trapped", "this plugin panics on purpose");
 }
 
 #[test]
@@ -247,4 +247,44 @@ fn nothing_of_one_batch_is_left_in_the_next() {
         chain.process(&crate::batch(&[r#"{"s":"B"}"#]), &mut out).unwrap();
         assert_eq!((fates(&out), out.dropped), ((vec![r#"{"s":"B"}"#.to_owned()], vec![]), 0));
     }
+}
+
+#[test]
+fn a_plugin_that_fails_at_too_many_records_rests_after_the_batch_is_done() {
+    let mut settings = hostile(r#"{"do": "trap", "on": "poison"}"#);
+    settings.limits.faults_per_minute = 1;
+    let mut chain = chain(&[settings]);
+    let values = ["poison", "a", "poison"];
+    assert_eq!(fates(&process(&mut chain, &values)), (vec!["a".to_owned()], vec![(0, "plugin_trapped"), (2, "plugin_trapped")]));
+    let refused = chain.process(&crate::batch(&["b"]), &mut Transformed::new()).unwrap_err();
+    assert!(matches!(&refused, Error::TooManyFaults { plugin, limit: 1, .. } if plugin == "hostile"), "{refused:?}");
+}
+
+#[test]
+fn a_trapped_record_says_which_build_of_the_plugin_it_was_and_where() {
+    let mut chain = chain(&[hostile(r#"{"do": "panic", "on": "poison"}"#)]);
+    let out = process(&mut chain, &["poison"]);
+    let rejected = &out.rejected[0];
+    assert_eq!((&*rejected.plugin.version, rejected.plugin.digest.len()), ("0.0.1", 64));
+    let backtrace = rejected.backtrace.as_deref().unwrap();
+    assert!(backtrace.lines().count() > 1 && backtrace.len() <= 4096, "{backtrace}");
+}
+
+#[test]
+fn what_instances_count_adds_up_and_a_bad_name_is_no_way_into_the_metrics() {
+    let engine = Engine::new().unwrap();
+    let plugin = Arc::new(Plugin::load(&engine, &hostile(r#"{"do": "count", "on": "x"}"#)).unwrap());
+    for _ in 0..2 {
+        process(&mut Chain::new(&[Arc::clone(&plugin)]).unwrap(), &["x", "a", "x"]);
+    }
+    let counters: Vec<(String, u64)> = plugin.counters().into_iter().map(|(name, count)| (name.to_string(), count)).collect();
+    assert_eq!(counters, [("chosen".to_owned(), 4), ("invalid".to_owned(), 2)]);
+}
+
+#[test]
+fn a_self_test_finds_a_plugin_that_fails_at_anything_and_minds_no_verdict() {
+    let engine = Engine::new().unwrap();
+    let test = |config: &str| Arc::new(Plugin::load(&engine, &hostile(config)).unwrap()).self_test();
+    assert!(matches!(test(r#"{"do": "trap", "on": "{"}"#), Err(Error::SelfTest { reason: "plugin_trapped", .. })));
+    assert!(test(r#"{"do": "reject", "on": "{"}"#).is_ok());
 }

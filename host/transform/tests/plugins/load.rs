@@ -4,9 +4,9 @@ use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use snowgate_record::ErrorClass;
-use snowgate_transform::{Chain, Engine, Limits, Plugin, PluginSettings};
+use snowgate_transform::{Capability, Chain, Engine, Error, Plugin, PluginSettings};
 
-use crate::{hostile, settings};
+use crate::{hostile, named, settings};
 
 fn refusal(settings: &PluginSettings) -> String {
     let engine = Engine::new().unwrap();
@@ -30,15 +30,13 @@ fn refusal_of_bytes(bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.wasm");
     std::fs::write(&path, bytes).unwrap();
-    let settings = PluginSettings { name: "odd".into(), path, config_json: "{}".into(), limits: Limits::default() };
-    refusal(&settings).replace(&folder.path().display().to_string(), "FOLDER")
+    refusal(&named("odd", path, "{}")).replace(&folder.path().display().to_string(), "FOLDER")
 }
 
 #[test]
 fn a_file_that_is_missing_is_named() {
     let path = "no-such-folder/odd.wasm".into();
-    let settings = PluginSettings { name: "odd".into(), path, config_json: "{}".into(), limits: Limits::default() };
-    let text = refusal(&settings);
+    let text = refusal(&named("odd", path, "{}"));
     assert!(text.starts_with("could not read plugin `odd` from `no-such-folder/odd.wasm` because: No such file"), "{text}");
 }
 
@@ -71,7 +69,7 @@ fn wasi_and_every_other_foreign_import_are_named_and_refused() {
     assert_eq!(
         text,
         "plugin `odd` imports `wasi:clocks/monotonic-clock@0.2.3`, `acme:secrets/read`, which plugins may not call; \
-         they may import `snowgate:transform/log@0.1.0` alone; there is no WASI here: build for `wasm32-unknown-unknown`, or stub WASI"
+         they may import `snowgate:transform/log@0.1.0` and `snowgate:transform/metrics@0.1.0` alone; there is no WASI here: build for `wasm32-unknown-unknown`, or stub WASI"
     );
 }
 
@@ -128,4 +126,23 @@ fn a_plugin_says_what_it_is() {
     assert_eq!(plugin.digest().len(), 64);
     assert!(Chain::new(&[]).unwrap().is_empty());
     assert!(!Chain::new(&[plugin.into()]).unwrap().is_empty());
+}
+
+#[test]
+fn another_file_than_the_pinned_one_is_refused_with_both_digests() {
+    let mut settings = settings("fixtures/hostile.wasm", r#"{"do": "keep"}"#);
+    settings.sha256 = Some("0".repeat(64));
+    let error = Plugin::load(&Engine::new().unwrap(), &settings).map(drop).unwrap_err();
+    let Error::OtherDigest { expected, found, .. } = &error else { panic!("{error}") };
+    assert_eq!((expected.as_str(), found.len()), (&*"0".repeat(64), 64));
+    settings.sha256 = Some(found.to_uppercase());
+    Plugin::load(&Engine::new().unwrap(), &settings).map(drop).unwrap();
+}
+
+#[test]
+fn a_capability_that_is_not_allowed_is_refused() {
+    let mut settings = settings("fixtures/hostile.wasm", r#"{"do": "keep"}"#);
+    settings.allow = vec![Capability::Metrics];
+    let error = Plugin::load(&Engine::new().unwrap(), &settings).map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "plugin `hostile` imports `log`, which it is not allowed");
 }

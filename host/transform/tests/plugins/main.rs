@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
-use snowgate_transform::{Chain, Engine, Limits, Plugin, PluginSettings, Transformed};
+use snowgate_transform::{Capability, Chain, Engine, Limits, Plugin, PluginSettings, Transformed};
 
 fn component(file: &str) -> PathBuf {
     let folder = std::env::var_os("SNOWGATE_PLUGINS").expect(
@@ -24,7 +24,18 @@ fn component(file: &str) -> PathBuf {
 
 fn settings(file: &str, config: &str) -> PluginSettings {
     let name = file.trim_end_matches(".wasm").trim_start_matches("fixtures/").replace('_', "-");
-    PluginSettings { name, path: component(file), config_json: config.into(), limits: Limits::default() }
+    named(&name, component(file), config)
+}
+
+fn named(name: &str, path: PathBuf, config: &str) -> PluginSettings {
+    PluginSettings {
+        name: name.into(),
+        path,
+        sha256: None,
+        allow: Capability::ALL.to_vec(),
+        config_json: config.into(),
+        limits: Limits::default(),
+    }
 }
 
 fn hostile(config: &str) -> PluginSettings {

@@ -34,7 +34,7 @@ fn klines_of_chosen_symbols_become_flat_rows() {
     let out = process(&mut chain, &values.each_ref().map(String::as_str));
     assert_eq!(survivors(&out), [(100, row("BTCUSDT", true)), (106, row("BTCEUR", true))]);
     assert_eq!((out.dropped, out.rejected.len()), (2, 1));
-    assert_eq!((out.rejected[0].index, &*out.rejected[0].plugin), (4, "symbol-filter"));
+    assert_eq!((out.rejected[0].index, &*out.rejected[0].plugin.name), (4, "symbol-filter"));
     assert_eq!(
         out.verdicts[0],
         PluginCounts { kept: 3, dropped: 1, rejected: 1, nanos: out.verdicts[0].nanos, ..PluginCounts::default() }

@@ -134,3 +134,18 @@ fn a_string_ends_at_its_first_bare_quote_wherever_that_lies() {
         assert_eq!(Scanner::new(escaped.as_bytes()).string().unwrap(), format!("{inner}\"\n{inner}").as_bytes());
     }
 }
+
+#[test]
+fn strings_come_out_of_their_quotes_and_go_back() {
+    for text in ["", "plain", "a \"quoted\" \\ one", "é\u{2028}\n\u{1}"] {
+        let mut quoted = Vec::new();
+        write_string(&mut quoted, text.as_bytes());
+        assert_eq!(serde_json::from_slice::<String>(&quoted).unwrap(), text);
+        assert_eq!(unquote(&quoted).unwrap(), text.as_bytes());
+    }
+    assert_eq!(unquote(b"12"), None);
+    assert_eq!(unquote(br#""\u12""#), None);
+    let mut quoted = Vec::new();
+    write_string(&mut quoted, b"a\xffb");
+    assert_eq!(quoted, "\"a\u{fffd}b\"".as_bytes());
+}

@@ -1,5 +1,7 @@
 //! The files that a local Apache Kafka is made of: what Maven is to fetch, how nodes log, how one node is configured.
 
+use super::wire::{Acl, Operation, Resource};
+
 /// Pinned: tests and figures are about this version.
 pub(crate) const VERSION: &str = "4.3.1";
 
@@ -68,18 +70,50 @@ appender.out.layout.type = PatternLayout
 appender.out.layout.pattern = %d{ISO8601} %p %m (%c{1})%n
 ";
 
-/// A node's `server.properties`: broker and controller in one, on loopback only.
-pub(super) fn properties(node: u16, ports: &[u16], data: &str) -> String {
+/// From a node's port to the one that wants TLS and a password; the controller's is in between.
+pub(super) const SECURE_STEP: u16 = 2;
+
+/// What [`USER`] may do with topics and groups of these names; for tests of what it may not.
+pub(super) const ACLS: &[Acl] = &[
+    Acl { resource: Resource::Topic, prefix: "readable_", user: USER, operation: Operation::Read },
+    Acl { resource: Resource::Topic, prefix: "readable_", user: USER, operation: Operation::Describe },
+    Acl { resource: Resource::Topic, prefix: "writable_", user: USER, operation: Operation::Write },
+    Acl { resource: Resource::Topic, prefix: "writable_", user: USER, operation: Operation::Describe },
+    Acl { resource: Resource::Group, prefix: "others_", user: "somebody", operation: Operation::Read },
+];
+
+/// Who may come in by the listener that wants TLS and a password. Both listeners are on loopback, and this is no secret.
+pub(crate) const USER: &str = "snowgate";
+pub(crate) const PASSWORD: &str = "snowgate-secret";
+
+/// A node's `server.properties`: broker and controller in one, on loopback only. Its certificate is in `keystore`.
+pub(super) fn properties(node: u16, ports: &[u16], data: &str, keystore: &str) -> String {
     let (nodes, broker) = (ports.len(), ports[usize::from(node) - 1]);
     let controllers: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{}", port + 1)).collect();
     let in_sync = if nodes > 1 { 2 } else { 1 };
+    let listeners = format!(
+        "PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{},SASL_SSL://127.0.0.1:{}",
+        broker + 1,
+        broker + SECURE_STEP
+    );
+    let login = |module: &str, options: &str| format!("org.apache.kafka.common.security.{module} required{options};");
     let lines = [
         ("process.roles", "broker,controller".to_owned()),
         ("node.id", node.to_string()),
         ("controller.quorum.bootstrap.servers", controllers.join(",")),
-        ("listeners", format!("PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{}", broker + 1)),
-        ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{}", broker + 1)),
-        ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned()),
+        ("listeners", listeners.clone()),
+        ("advertised.listeners", listeners),
+        ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL".to_owned()),
+        ("sasl.enabled.mechanisms", "PLAIN,SCRAM-SHA-512".to_owned()),
+        ("listener.name.sasl_ssl.plain.sasl.jaas.config", login("plain.PlainLoginModule", &format!(" user_{USER}=\"{PASSWORD}\""))),
+        ("listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config", login("scram.ScramLoginModule", "")),
+        // Whoever comes in by the open listener may do everything; others what `ACLS` says, and all that it says nothing about.
+        ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer".to_owned()),
+        ("super.users", "User:ANONYMOUS".to_owned()),
+        ("allow.everyone.if.no.acl.found", "true".to_owned()),
+        ("ssl.keystore.type", "PKCS12".to_owned()),
+        ("ssl.keystore.location", keystore.to_owned()),
+        ("ssl.keystore.password", PASSWORD.to_owned()),
         ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
         ("controller.listener.names", "CONTROLLER".to_owned()),
         ("log.dirs", data.to_owned()),
@@ -111,9 +145,10 @@ mod tests {
 
     #[test]
     fn every_node_names_all_controllers_and_only_loopback() {
-        let text = properties(2, &[9092, 9102, 9112], "/data");
+        let text = properties(2, &[9092, 9102, 9112], "/data", "/keys");
         assert!(text.contains("controller.quorum.bootstrap.servers=127.0.0.1:9093,127.0.0.1:9103,127.0.0.1:9113\n"), "{text}");
-        assert!(text.contains("listeners=PLAINTEXT://127.0.0.1:9102,CONTROLLER://127.0.0.1:9103\n"), "{text}");
+        let listeners = "listeners=PLAINTEXT://127.0.0.1:9102,CONTROLLER://127.0.0.1:9103,SASL_SSL://127.0.0.1:9104\n";
+        assert!(text.contains(listeners), "{text}");
         assert!(text.contains("min.insync.replicas=2\n") && text.contains("default.replication.factor=3\n"), "{text}");
         assert!(!text.contains("0.0.0.0"));
     }

@@ -165,6 +165,7 @@ fn numbers_stand_where_their_labels_say() {
     assert_eq!(value("snowgate_plugin_records_total", &[("plugin", "flatten"), ("verdict", "reject")]), Some(2.0));
     assert_eq!(value("snowgate_plugin_faults_total", &[("plugin", "flatten")]), Some(1.0));
     assert_eq!(value("snowgate_plugin_duration_seconds_total", &[("plugin", "flatten")]), Some(0.25));
+    assert_eq!(value("snowgate_plugin_custom_total", &[("plugin", "flatten"), ("name", "symbols_unknown")]), Some(7.0));
     assert_eq!(value("snowgate_partition_committed_offset", &partition), Some(99.0));
     assert_eq!(value("snowgate_partition_appended_offset", &partition), Some(120.0));
     assert_eq!(value("snowgate_partition_group_offset", &partition), Some(100.0));
