@@ -13,6 +13,8 @@ pub struct Snapshot {
     pub started_ms: i64,
     pub now_ms: i64,
     pub memory: Memory,
+    /// Spans that no collector will ever see, where traces are sent.
+    pub spans_lost: Option<u64>,
     pub pipelines: Vec<PipelineView>,
 }
 

@@ -81,9 +81,7 @@ impl Error {
             // It names the ways out itself.
             Error::Interface { .. } => None,
             Error::State { .. } => Some("name a folder in `state` that this user may write".to_owned()),
-            Error::Traces { .. } => {
-                Some("set `telemetry.otlp` or `OTEL_EXPORTER_OTLP_ENDPOINT` to a collector's address".to_owned())
-            }
+            Error::Traces { .. } => Some("see `telemetry.otlp` and the variables that begin with `OTEL_EXPORTER_OTLP_`".to_owned()),
             Error::Runtime { .. } => None,
         }
     }
@@ -270,6 +268,7 @@ impl Gateway {
                 max_bytes: self.process.budget.max() as u64,
                 resident_bytes: resident_bytes(),
             },
+            spans_lost: self.process.traces.as_ref().map(Traces::lost),
             pipelines: self.groups().iter().map(|group| group.view()).collect(),
         }
     }

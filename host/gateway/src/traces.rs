@@ -8,69 +8,68 @@
 //! ├ append TABLE             one request; one more for each time it is sent again
 //! └ commit TOPIC             from Snowflake's answer to the committed offset
 //! ```
-//! Here is how spans get out of the process; [`body`] makes them. Names and attributes follow OpenTelemetry's semantic conventions for
-//! messaging and databases, and what has no name there begins with `snowgate.`.
+//! Here is what is asked for; [`body`] makes the spans and [`export`] sends them. Names and attributes follow OpenTelemetry's semantic
+//! conventions for messaging, databases and HTTP; what has no name there begins with `snowgate.`.
 //!
 //! What must stay true: without a collector no clock is read and no span is made; a collector that is slow or away costs spans, never
 //! records; no attribute holds a key, a value or a secret.
 
 mod body;
+mod export;
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{ExporterBuildError, Protocol, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, SpanData, SpanExporter};
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tracing::{info, warn};
 
 pub(crate) use body::{AppendSpan, BodyTrace, Origin, Times};
+use export::{Account, QUEUE_SPANS};
 
 /// Where a collector takes traces, below the address that is configured.
 const TRACES_PATH: &str = "/v1/traces";
-/// How often the log says that spans get lost.
-const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Makes spans and sends them, in batches and from a thread of its own.
+/// Makes spans and sends them.
 #[derive(Debug, Clone)]
 pub(crate) struct Traces {
     provider: SdkTracerProvider,
+    account: Arc<Account>,
 }
 
 impl Traces {
     /// Sends to the collector at `otlp`, else to the one that OpenTelemetry's own variables name. `None` where nobody names one.
+    ///
+    /// The other variables (headers, timeout, compression, sampler, limits) are read by OpenTelemetry itself.
     pub(crate) fn start(
         otlp: Option<&str>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Traces>, ExporterBuildError> {
         let said = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let named = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].into_iter().find_map(said);
-        let off = said("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
-            || said("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
-        if off || (otlp.is_none() && named.is_none()) {
-            return Ok(None);
-        }
+        let Some(collector) = collector(otlp, said) else { return Ok(None) };
         let mut exporter = opentelemetry_otlp::SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
         if let Some(otlp) = otlp {
             exporter = exporter.with_endpoint(endpoint(otlp));
         }
-        let exporter = Guarded { exporter: exporter.build()?, trouble: Mutex::default() };
-        let mut resource = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
-        if said("OTEL_SERVICE_NAME").is_none()
-            && !said("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|list| list.contains("service.name="))
-        {
-            resource = resource.with_service_name("snowgate");
-        }
-        info!(collector = otlp.or(named.as_deref()).map(without_login), "traces are sent");
-        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build());
-        Ok(Some(Traces { provider: provider.build() }))
+        let exporter = exporter.build()?;
+        let room = said("OTEL_BSP_MAX_QUEUE_SIZE").and_then(|size| size.trim().parse().ok()).unwrap_or(QUEUE_SPANS);
+        info!(%collector, "traces are sent");
+        let account = Arc::new(Account::new(collector, room));
+        let processor = export::processor(exporter, &account);
+        let provider = SdkTracerProvider::builder().with_span_processor(processor).with_resource(resource(said)).build();
+        Ok(Some(Traces { provider, account }))
     }
 
     pub(crate) fn tracer(&self) -> SdkTracer {
         self.provider.tracer("snowgate")
+    }
+
+    /// Spans that no collector will ever see.
+    pub(crate) fn lost(&self) -> u64 {
+        self.account.lost()
     }
 
     /// Sends what is left, for as long as `patience`. Blocks.
@@ -78,7 +77,20 @@ impl Traces {
         if let Err(error) = self.provider.shutdown_with_timeout(patience) {
             warn!(error = %error, "the last traces were not sent");
         }
+        self.account.close();
     }
+}
+
+/// The collector to send to, as the log may show it: a variable may hold a password.
+fn collector(otlp: Option<&str>, said: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let off = said("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        || said("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
+    let by_variable = || ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].into_iter().find_map(said);
+    let collector = otlp.map(str::to_owned).or_else(by_variable).filter(|_| !off)?;
+    Some(match (collector.split_once("://"), collector.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => collector,
+    })
 }
 
 /// The address for traces, from the one for everything.
@@ -87,67 +99,13 @@ fn endpoint(otlp: &str) -> String {
     if base.ends_with(TRACES_PATH) { base.to_owned() } else { format!("{base}{TRACES_PATH}") }
 }
 
-/// An address as the log may show it: a variable may hold a password.
-fn without_login(address: &str) -> String {
-    match (address.split_once("://"), address.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => address.to_owned(),
-    }
-}
-
-/// An exporter whose failures are told, now and then.
-#[derive(Debug)]
-struct Guarded<E> {
-    exporter: E,
-    trouble: Mutex<Trouble>,
-}
-
-#[derive(Debug, Default)]
-struct Trouble {
-    told: Option<Instant>,
-    lost: u64,
-}
-
-impl Trouble {
-    /// How many spans were lost since this was last told, if it is time to tell it.
-    fn tell(&mut self, spans: usize, now: Instant) -> Option<u64> {
-        self.lost += spans as u64;
-        if self.told.is_some_and(|told| now.saturating_duration_since(told) < WARN_INTERVAL) {
-            return None;
-        }
-        self.told = Some(now);
-        Some(std::mem::take(&mut self.lost))
-    }
-}
-
-impl<E: SpanExporter> SpanExporter for Guarded<E> {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let spans = batch.len();
-        let result = self.exporter.export(batch).await;
-        if let Err(error) = &result {
-            let lost = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).tell(spans, Instant::now());
-            if let Some(lost) = lost {
-                warn!(spans = lost, error = %error, "traces could not be sent; records are not held back");
-            }
-        }
-        result
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
-    }
-
-    fn shutdown(&self) -> OTelSdkResult {
-        self.exporter.shutdown()
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.exporter.force_flush()
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.exporter.set_resource(resource);
-    }
+/// What all spans of this process have in common. A variable's name for the service wins over ours.
+fn resource(said: impl Fn(&str) -> Option<String>) -> Resource {
+    let named = said("OTEL_SERVICE_NAME").is_some()
+        || said("OTEL_RESOURCE_ATTRIBUTES")
+            .is_some_and(|list| list.split(',').any(|pair| pair.trim_start().starts_with("service.name=")));
+    let resource = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+    if named { resource.build() } else { resource.with_service_name("snowgate").build() }
 }
 
 #[cfg(test)]

@@ -14,3 +14,4 @@ mod rebalance;
 mod restart;
 mod shutdown;
 mod snowflake_faults;
+mod traces;

@@ -66,7 +66,7 @@ fn denied() -> Blocked {
 
 fn gateway(pipelines: Vec<PipelineView>) -> Snapshot {
     let memory = Memory { used_bytes: 10, max_bytes: 20, resident_bytes: Some(30) };
-    Snapshot { version: "1.2.3", started_ms: 1_700_000_000_500, memory, pipelines, ..Snapshot::default() }
+    Snapshot { version: "1.2.3", started_ms: 1_700_000_000_500, memory, spans_lost: Some(4), pipelines, ..Snapshot::default() }
 }
 
 fn named(name: &str, state: &'static str) -> PipelineView {

@@ -25,6 +25,15 @@ const MAX_BATCHES: u32 = 16;
 /// The header of W3C trace context.
 const TRACEPARENT: &str = "traceparent";
 
+// The conventions have an offset for a single record only, and that is what a link's is.
+const FIRST_OFFSET: &str = "snowgate.first_offset";
+const LAST_OFFSET: &str = "snowgate.last_offset";
+const OFFSET: &str = "messaging.kafka.offset";
+/// Records of a span, whether they became rows or not.
+const RECORDS: &str = "messaging.batch.message_count";
+/// One word for what went wrong.
+const ERROR_TYPE: &str = "error.type";
+
 /// When a batch was read and transformed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
@@ -81,8 +90,8 @@ impl Origin {
             append: format!("append {table}"),
             kafka: vec![
                 KeyValue::new("messaging.system", "kafka"),
-                KeyValue::new("messaging.destination.name", topic.to_string()),
-                KeyValue::new("messaging.destination.partition.id", topic_partition.partition.to_string()),
+                KeyValue::new("messaging.destination.name", topic.clone()),
+                KeyValue::new("messaging.destination.partition.id", shared(&topic_partition.partition.to_string())),
                 KeyValue::new("messaging.consumer.group.name", shared(group)),
             ],
             snowflake: vec![
@@ -127,7 +136,7 @@ impl BodyTrace {
     pub(crate) fn begin(origin: &Arc<Origin>, first: Offset, at: SystemTime) -> BodyTrace {
         let mut attributes = origin.kafka("process", "process");
         attributes.push(origin.pipeline.clone());
-        attributes.push(KeyValue::new("messaging.kafka.offset", first.get()));
+        attributes.push(KeyValue::new(FIRST_OFFSET, first.get()));
         let builder = SpanBuilder::from_name(origin.process.clone())
             .with_kind(SpanKind::Consumer)
             .with_start_time(at)
@@ -175,17 +184,18 @@ impl BodyTrace {
         if let Some(times) = times {
             self.read_and_staged(batch, times);
         }
-        let counted = vec![KeyValue::new("messaging.batch.message_count", count(until - from))];
+        let counted = vec![KeyValue::new(RECORDS, count(until - from))];
         self.child("encode".to_owned(), SpanKind::Internal, counted, encode).end();
     }
 
     fn read_and_staged(&self, batch: &RecordBatch, times: Times) {
         let mut attributes = self.origin.kafka("receive", "receive");
-        attributes.extend(batch.offsets().first().map(|first| KeyValue::new("messaging.kafka.offset", *first)));
-        attributes.push(KeyValue::new("messaging.batch.message_count", count(batch.len())));
+        attributes.extend(batch.offsets().first().map(|first| KeyValue::new(FIRST_OFFSET, *first)));
+        attributes.extend(batch.offsets().last().map(|last| KeyValue::new(LAST_OFFSET, *last)));
+        attributes.push(KeyValue::new(RECORDS, count(batch.len())));
         self.child(self.origin.receive.clone(), SpanKind::Client, attributes, times.asked).end_with_timestamp(times.read);
         if let Some(staged) = times.staged {
-            let counted = vec![KeyValue::new("messaging.batch.message_count", count(batch.len()))];
+            let counted = vec![KeyValue::new(RECORDS, count(batch.len()))];
             self.child("transform".to_owned(), SpanKind::Internal, counted, times.read).end_with_timestamp(staged);
         }
     }
@@ -201,7 +211,7 @@ impl BodyTrace {
         let mut transform = self.child("transform".to_owned(), SpanKind::Internal, Vec::new(), times.read);
         transform.set_status(Status::error(error.to_owned()));
         transform.end();
-        self.abandon("plugins cannot run");
+        self.abandon("plugins_unavailable", "plugins cannot run");
     }
 
     /// The body is closed and compressed.
@@ -228,10 +238,12 @@ impl BodyTrace {
         let mut attributes = self.origin.snowflake.clone();
         attributes.extend([
             KeyValue::new("db.operation.name", "append"),
-            KeyValue::new("db.operation.batch.size", wide(rows)),
+            KeyValue::new("snowgate.body.rows", wide(rows)),
             KeyValue::new("http.request.body.size", count(bytes)),
-            KeyValue::new("http.request.resend_count", i64::from(attempt)),
         ]);
+        if attempt > 0 {
+            attributes.push(KeyValue::new("http.request.resend_count", i64::from(attempt)));
+        }
         Some(AppendSpan(self.child(self.origin.append.clone(), SpanKind::Client, attributes, now)))
     }
 
@@ -253,7 +265,7 @@ impl BodyTrace {
 
     /// The body is let go: all of it is settled, or its records are read again, here or by another process.
     pub(crate) fn end(self, settled: bool) {
-        if settled { self.settled() } else { self.abandon("not committed: the records are read again") }
+        if settled { self.settled() } else { self.abandon("not_committed", "not committed: the records are read again") }
     }
 
     fn settled(mut self) {
@@ -263,23 +275,25 @@ impl BodyTrace {
         if let (Some(sent), Some(last)) = (self.sent, self.last) {
             let mut attributes = self.origin.kafka("commit", "settle");
             attributes.extend(self.origin.snowflake.iter().cloned());
-            attributes.push(KeyValue::new("messaging.kafka.offset", last.get()));
+            attributes.push(KeyValue::new(RECORDS, count(self.records)));
+            attributes.push(KeyValue::new(LAST_OFFSET, last.get()));
             self.child(self.origin.commit.clone(), SpanKind::Client, attributes, sent).end();
         }
         self.finish();
     }
 
-    fn abandon(mut self, why: &'static str) {
+    fn abandon(mut self, kind: &'static str, why: &'static str) {
         if self.root.is_recording() {
+            self.root.set_attribute(KeyValue::new(ERROR_TYPE, kind));
             self.root.set_status(Status::error(why));
             self.finish();
         }
     }
 
     fn finish(&mut self) {
-        self.root.set_attribute(KeyValue::new("messaging.batch.message_count", count(self.records)));
+        self.root.set_attribute(KeyValue::new(RECORDS, count(self.records)));
         if let Some(last) = self.last {
-            self.root.set_attribute(KeyValue::new("snowgate.last_offset", last.get()));
+            self.root.set_attribute(KeyValue::new(LAST_OFFSET, last.get()));
         }
         if self.dead_letters > 0 {
             self.root.set_attribute(KeyValue::new("snowgate.dead_letters", count(self.dead_letters)));
@@ -301,7 +315,7 @@ impl BodyTrace {
         let found = (producer.trace_id(), producer.span_id());
         if !self.links.contains(&found) {
             self.links.push(found);
-            self.root.add_link(producer, vec![KeyValue::new("messaging.kafka.offset", record.offset().get())]);
+            self.root.add_link(producer, vec![KeyValue::new(OFFSET, record.offset().get())]);
         }
     }
 }
@@ -314,7 +328,7 @@ impl AppendSpan {
     /// Snowflake answered, or did not: `failure` is the kind of error, and what it says.
     pub(crate) fn end(mut self, failure: Option<(&'static str, String)>) {
         if let Some((kind, text)) = failure {
-            self.0.set_attribute(KeyValue::new("error.type", kind));
+            self.0.set_attribute(KeyValue::new(ERROR_TYPE, kind));
             self.0.set_status(Status::error(text));
         }
         self.0.end();
