@@ -110,6 +110,7 @@ impl World {
                 resident_bytes: Some(187 << 20),
             },
             reloads: Reloads { succeeded: 2, failed: 0 },
+            spans_lost: None,
             pipelines,
         }
     }

@@ -14,6 +14,8 @@ pub struct Snapshot {
     pub now_ms: i64,
     pub memory: Memory,
     pub reloads: Reloads,
+    /// Spans that no collector will ever see, where traces are sent.
+    pub spans_lost: Option<u64>,
     pub pipelines: Vec<PipelineView>,
 }
 

@@ -53,6 +53,10 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) plugins: PluginsConfig,
 
+    /// Where traces go.
+    #[serde(default)]
+    pub(crate) telemetry: TelemetryConfig,
+
     /// Kafka Connect's REST interface, through which connectors come and go.
     pub(crate) connect: Option<ConnectConfig>,
 
@@ -96,6 +100,14 @@ pub(crate) struct LogConfig {
     /// The environment variable `SNOWGATE_LOG` wins over it and may name modules, as in `snowgate_kafka=debug,info`.
     #[serde(default)]
     pub(crate) level: LogLevel,
+}
+
+/// Where traces go: OpenTelemetry's own variables (`OTEL_…`) say the rest, and the collector too where it is not named here.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TelemetryConfig {
+    /// The address of a collector that takes OTLP over HTTP, as in `"http://localhost:4318"`. By default there are no traces.
+    pub(crate) otlp: Option<String>,
 }
 
 /// The form of a log line.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snowgate_connect::guard::GuardError;
 use snowgate_connect::snapshot::{Memory, Reloads as ReloadsView, Snapshot};
@@ -28,12 +28,15 @@ use crate::reload::{self, Hangups, PluginFiles};
 use crate::settings::{PipelineSettings, Settings};
 use crate::stages::Plan;
 use crate::telemetry::Levels;
+use crate::traces::{ExporterRefused, Traces};
 use crate::worker::Clock;
 
 /// How long brokers may take to describe themselves at the start.
 const KAFKA_PATIENCE: Duration = Duration::from_secs(20);
 /// How often the log says how far each pipeline is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
+/// How long the last traces may take, where the pipelines left no time of the grace, and where they left all of it.
+const LAST_TRACES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 /// Carries requests, not records: the workers do the work.
 const RUNTIME_THREADS: usize = 2;
 
@@ -52,6 +55,8 @@ pub(crate) enum Error {
     Interface { source: GuardError },
     #[error("the connectors kept in the state folder cannot be used")]
     State { source: snowgate_connect::store::StoreError },
+    #[error("traces cannot be sent")]
+    Traces { source: ExporterRefused },
     #[error("the runtime could not be started")]
     Runtime { source: std::io::Error },
 }
@@ -60,7 +65,7 @@ impl Error {
     pub(crate) fn class(&self) -> ErrorClass {
         match self {
             Error::Kafka { source, .. } => source.class(),
-            Error::Plugins { .. } | Error::Interface { .. } | Error::State { .. } => ErrorClass::Config,
+            Error::Plugins { .. } | Error::Interface { .. } | Error::State { .. } | Error::Traces { .. } => ErrorClass::Config,
             Error::Snowflake { source } | Error::Table { source, .. } => source.class(),
             Error::Runtime { .. } => ErrorClass::Fatal,
         }
@@ -78,6 +83,7 @@ impl Error {
             // It names the ways out itself.
             Error::Interface { .. } => None,
             Error::State { .. } => Some("name a folder in `state` that this user may write".to_owned()),
+            Error::Traces { .. } => Some("see `telemetry.otlp` and the variables that begin with `OTEL_EXPORTER_OTLP_`".to_owned()),
             Error::Runtime { .. } => None,
         }
     }
@@ -119,7 +125,9 @@ pub(crate) fn run(settings: &Settings, levels: Levels) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|source| Error::Runtime { source })?;
-    let gateway = Arc::new(Gateway::new(settings, runtime.handle().clone()));
+    let traces =
+        Traces::start(settings.otlp.as_deref(), |name| std::env::var(name).ok()).map_err(|source| Error::Traces { source })?;
+    let gateway = Arc::new(Gateway::new(settings, runtime.handle().clone(), traces));
     let result = runtime.block_on(run_pipelines(settings, levels, &gateway));
     // A request that still waits for its answer says nothing that matters now.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -166,9 +174,9 @@ async fn run_pipelines(settings: &Settings, levels: Levels, gateway: &Arc<Gatewa
 }
 
 impl Gateway {
-    fn new(settings: &Settings, runtime: tokio::runtime::Handle) -> Gateway {
+    fn new(settings: &Settings, runtime: tokio::runtime::Handle, traces: Option<Traces>) -> Gateway {
         Gateway {
-            process: Process { clock: Clock::start(), budget: Budget::new(settings.memory_max), runtime },
+            process: Process { clock: Clock::start(), budget: Budget::new(settings.memory_max), runtime, traces },
             started_ms: board::now(),
             plugins: Plugins::new(settings.plugins.cache.clone()),
             reloads: Reloads::default(),
@@ -290,6 +298,7 @@ impl Gateway {
                 succeeded: self.reloads.succeeded.load(Ordering::Relaxed),
                 failed: self.reloads.failed.load(Ordering::Relaxed),
             },
+            spans_lost: self.process.traces.as_ref().map(Traces::lost),
             pipelines: self.groups().iter().map(|group| group.view()).collect(),
         }
     }
@@ -344,8 +353,9 @@ async fn watch(
     }
 }
 
-/// All pipelines at once, each within the grace.
+/// All pipelines at once, each within the grace; then what they left to tell.
 async fn stop(gateway: &Gateway, serving: Option<Serving>, grace: Duration) {
+    let begun = Instant::now();
     let mut stopping = tokio::task::JoinSet::new();
     for group in gateway.groups() {
         stopping.spawn_blocking(move || group.stop(grace));
@@ -354,6 +364,11 @@ async fn stop(gateway: &Gateway, serving: Option<Serving>, grace: Duration) {
         serving.stop().await;
     }
     stopping.join_all().await;
+    if let Some(traces) = gateway.process.traces.clone() {
+        let patience = grace.saturating_sub(begun.elapsed()).clamp(LAST_TRACES.0, LAST_TRACES.1);
+        let finished = tokio::task::spawn_blocking(move || traces.finish(patience));
+        finished.await.expect("sending the last traces does not panic");
+    }
 }
 
 /// SIGTERM and ctrl-c.

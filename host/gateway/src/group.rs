@@ -10,6 +10,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use opentelemetry_sdk::trace::SdkTracer;
 use snowgate_connect::engine::{Running, Task};
 use snowgate_connect::snapshot::{PipelineView, PluginView};
 use snowgate_kafka::{
@@ -22,7 +23,7 @@ use snowgate_snowflake::sql::{self, TableName};
 use snowgate_snowflake::wire::{ChannelName, PipeName};
 use tracing::{info, warn};
 
-use crate::board::{self, Board, Health};
+use crate::board::{self, Board, Health, Standing};
 use crate::budget::Budget;
 use crate::commits::Commits;
 use crate::gateway::Error;
@@ -33,6 +34,7 @@ use crate::report;
 use crate::requests::Requests;
 use crate::settings::{OnRegression, PipelineSettings, Topics};
 use crate::stages::{Loaded, Plan};
+use crate::traces::{Origin, Traces};
 use crate::worker::{Clock, Mailbox, Message, Worker};
 
 /// How long the group waits for channels to say where their partitions start. Well below `max.poll.interval.ms`.
@@ -92,6 +94,8 @@ pub(crate) struct Context {
     pub(crate) commits: Commits,
     pub(crate) progress: Arc<Progress>,
     pub(crate) board: Arc<Board>,
+    /// Makes spans, where traces are asked for.
+    tracer: Option<SdkTracer>,
     /// By topic, as partitions of them come.
     routes: Mutex<HashMap<Arc<str>, Arc<Route>>>,
     dead_letters: OnceLock<DeadLetters>,
@@ -105,6 +109,15 @@ impl Context {
             Some(route) => route.clone(),
             None => routes.entry(topic.into()).or_insert_with(|| Arc::new(Route::new(&self.settings, topic))).clone(),
         }
+    }
+
+    /// What the traces of a partition have in common, where there are any.
+    pub(crate) fn trace_origin(&self, topic_partition: &TopicPartition, channel: &ChannelName) -> Option<Arc<Origin>> {
+        let tracer = self.tracer.clone()?;
+        let (settings, pipe) = (&self.settings, &channel.pipe);
+        let table = &self.route(&topic_partition.topic).table;
+        let schema = (pipe.database.as_str(), pipe.schema.as_str());
+        Some(Origin::new(tracer, &settings.name, &settings.kafka.group, topic_partition, schema, table, &channel.channel))
     }
 
     pub(crate) fn dead_letters(&self) -> Option<&DeadLetters> {
@@ -166,6 +179,7 @@ pub(crate) struct Process {
     pub(crate) clock: Clock,
     pub(crate) budget: Budget,
     pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) traces: Option<Traces>,
 }
 
 /// Told when a pipeline cannot go on.
@@ -187,7 +201,7 @@ impl Group {
     ) -> Result<Group, Error> {
         let commits = Commits::default();
         let mut tasks = vec![Background(process.runtime.spawn(commits.clone().follow(client.clone())))];
-        let (progress, board) = (Arc::new(Progress::default()), Arc::new(Board::default()));
+        let (progress, board) = (Arc::new(Progress::default()), Arc::new(Board::new(&settings.kafka.group)));
         let context = Arc::new(Context {
             clock: process.clock,
             policy: policy(&settings, process.budget.max()),
@@ -197,6 +211,7 @@ impl Group {
             commits,
             progress,
             board,
+            tracer: process.traces.as_ref().map(Traces::tracer),
             routes: Mutex::default(),
             dead_letters: OnceLock::new(),
             consumer: Mutex::new(None),
@@ -287,7 +302,12 @@ impl Group {
             tasks[index].failed |= blocked.needs_person;
             traces[index].push(board::tell(partition, blocked));
         }
-        if let Health::Stalled(why) = self.context.board.health(&[]) {
+        // What concerns no partition concerns every task.
+        let of_all = match self.context.board.health(&[]) {
+            Health::Stalled(why) => Some(why),
+            Health::Running | Health::Failed(_) => self.context.board.spare(),
+        };
+        if let Some(why) = of_all {
             traces.iter_mut().for_each(|trace| trace.push(why.clone()));
         }
         for (task, trace) in tasks.iter_mut().zip(traces) {
@@ -305,7 +325,7 @@ impl Group {
         let (context, settings) = (&self.context, &self.settings);
         let partitions = self.partitions();
         let (state, error) = match context.board.health(&partitions) {
-            Health::Running => ("RUNNING", None),
+            Health::Running => ("RUNNING", context.board.spare()),
             Health::Stalled(why) => ("STALLED", Some(why)),
             Health::Failed(why) => ("FAILED", Some(why)),
         };
@@ -361,6 +381,7 @@ impl Group {
 /// Subscribes to the topics whose names match, and to those that come later.
 async fn follow_topics(context: Arc<Context>, pattern: Arc<fancy_regex::Regex>) {
     let mut subscribed = Vec::new();
+    context.board.stands(Standing::WithoutTopics(pattern.to_string()));
     loop {
         let kafka = context.settings.kafka.clone();
         let listed = tokio::task::spawn_blocking(move || snowgate_kafka::topics(&kafka, TOPICS_PATIENCE)).await;
@@ -370,6 +391,10 @@ async fn follow_topics(context: Arc<Context>, pattern: Arc<fancy_regex::Regex>) 
                 matching.sort();
                 if matching != subscribed {
                     info!(pipeline = %context.settings.name, topics = matching.join(","), "topics that match the pattern");
+                    context.board.stands(match matching.is_empty() {
+                        true => Standing::WithoutTopics(pattern.to_string()),
+                        false => Standing::Joining,
+                    });
                     if let Some(consumer) = &*context.lock_consumer() {
                         consumer.subscribe(matching.clone());
                     }
@@ -425,6 +450,10 @@ impl Member {
 }
 
 impl Assignments for Member {
+    fn joined(&self) {
+        self.context.board.stands(Standing::Joined);
+    }
+
     fn assigned(&self, partitions: Vec<Assigned>) -> Vec<(TopicPartition, StartAt)> {
         let (start, started) = channel();
         let mut waiting: Vec<TopicPartition> = Vec::with_capacity(partitions.len());
@@ -457,6 +486,9 @@ impl Assignments for Member {
     }
 
     fn revoked(&self, partitions: &[TopicPartition], lost: bool) -> Vec<GroupOffset> {
+        if lost {
+            self.context.board.stands(Standing::Joining);
+        }
         let grace = self.stopping.grace.get().copied().unwrap_or(REVOKE_GRACE);
         let deadline = self.context.clock.now() + u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         let (done, drained) = channel();

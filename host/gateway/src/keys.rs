@@ -59,6 +59,7 @@ pub(crate) const ROOT: &[Key] = &[
     optional("shutdown", Kind::Section(SHUTDOWN), "[shutdown]"),
     optional("log", Kind::Section(LOG), "[log]"),
     optional("plugins", Kind::Section(PLUGINS), "[plugins]"),
+    optional("telemetry", Kind::Section(TELEMETRY), "[telemetry]"),
     optional("connect", Kind::Section(CONNECT), "[connect]"),
     optional("pipeline", Kind::Named(PIPELINE), "[pipeline.NAME]"),
 ];
@@ -96,6 +97,8 @@ const PLUGINS: &[Key] = &[
     optional("cache", Kind::Text, "cache = \"/var/cache/snowgate\""),
     optional("watch", Kind::Duration, "watch = \"5s\""),
 ];
+
+const TELEMETRY: &[Key] = &[optional("otlp", Kind::Text, "otlp = \"http://localhost:4318\"")];
 
 const CONNECT: &[Key] = &[
     optional("listen", Kind::TextOrTexts, "listen = \"127.0.0.1:8083\""),

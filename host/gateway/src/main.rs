@@ -6,7 +6,7 @@
 //! those of [`connectors`], with their [`plugins`], which [`reload`] changes under way; each is a [`group`] of partitions, and a [`worker`] owns some of them. [`pipeline`] is the straight line
 //! of one, [`stages`] what it does between Kafka and the rows, [`letter`] what it says of a dead one, [`partition`] its state machine.
 //! [`requests`] and [`commits`] carry its requests, [`memo`] is what a group commit remembers, [`budget`] how much is held,
-//! [`progress`] what was counted, [`board`] where each partition stands. [`report`] and [`telemetry`] are what people see;
+//! [`progress`] what was counted, [`board`] where each partition stands. [`report`], [`telemetry`] and [`traces`] are what people see;
 //! [`killpoint`] is for tests.
 
 use std::path::Path;
@@ -48,6 +48,7 @@ mod settings;
 mod simulation;
 mod stages;
 mod telemetry;
+mod traces;
 mod units;
 mod verify;
 mod worker;
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
     let exit = match command {
         Command::Run { file } => load(&file.path).map_or(Exit::Config, |settings| run(&settings)),
         Command::Connect { properties } => connect(properties.as_deref()).map_or(Exit::Config, |settings| run(&settings)),
-        Command::Import { source, toml, register, worker } => import::import(&source, toml, register.as_deref(), worker.as_deref()),
+        Command::Import(options) => import::import(&options),
         Command::Check { file } => check(&file.path),
         Command::Verify { file, warehouse, first, second } => {
             load(&file.path).map_or(Exit::Config, |settings| verify::verify(&settings, warehouse.as_deref(), [&first, &second]))
@@ -70,6 +71,9 @@ fn main() -> ExitCode {
 
 fn run(settings: &Settings) -> Exit {
     let levels = telemetry::start(settings.log);
+    if let Some(worker) = &settings.worker {
+        levels.set_all(&worker.log_levels);
+    }
     let Err(failure) = gateway::run(settings, levels) else { return Exit::Done };
     let hint = failure.hint();
     match settings.log.format {

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::SystemTime;
 
 use snowgate_kafka::{DeadLetterReceipt, Error as KafkaError, GroupOffset, PartitionQueue, StartAt};
 use snowgate_record::{ErrorClass, Offset, OffsetRange, TopicPartition};
@@ -26,9 +27,10 @@ use crate::commits::Watched;
 use crate::group::{Context, Route};
 use crate::killpoint::kill_point;
 use crate::memo::Memo;
-use crate::partition::{Action, BlockReason, BodyId, Event, Millis, Partition, Remembered};
+use crate::partition::{Action, AppendOutcome, BlockReason, BodyId, Event, Millis, Partition, Remembered};
 use crate::requests::PartitionEvent;
 use crate::stages::Stages;
+use crate::traces::{BodyTrace, Origin, Times};
 use crate::worker::{Epoch, Message, ReplyTo, StartReply, Tools, Turn, Work};
 
 /// Records taken from Kafka at once: enough that the costs per batch vanish, few enough that a plugin's turn stays short.
@@ -64,6 +66,10 @@ pub(crate) struct Pipeline {
     last_commit: Option<GroupOffset>,
     watched: Option<Watched>,
     charge: Charge,
+    /// Where traces are asked for.
+    origin: Option<Arc<Origin>>,
+    /// Of the open body, once records went into it.
+    trace: Option<BodyTrace>,
     finished: bool,
 }
 
@@ -71,6 +77,7 @@ struct Sealed {
     body: SealedBody,
     range: OffsetRange,
     request_id: Uuid,
+    trace: Option<BodyTrace>,
 }
 
 impl Pipeline {
@@ -94,7 +101,6 @@ impl Pipeline {
             place: context.board.enter(topic_partition, worker, &route.table, &channel.channel),
             worker,
             refusal: None,
-            channel,
             machine: Partition::new(context.policy.clone()),
             stages,
             rows,
@@ -108,6 +114,9 @@ impl Pipeline {
             last_commit: None,
             watched: None,
             charge: context.budget.charge(),
+            origin: context.trace_origin(topic_partition, &channel),
+            trace: None,
+            channel,
             finished: false,
             queue: Some(queue),
             context,
@@ -185,6 +194,7 @@ impl Pipeline {
     /// Kafka → a batch.
     fn consume(&mut self, tools: &mut Tools) -> Option<Work> {
         let queue = self.queue.as_mut()?;
+        let asked = self.origin.is_some().then(SystemTime::now);
         let mut work = tools.take_work(&self.reply.topic_partition);
         if let Err(error) = queue.take(&mut work.batch, BATCH_RECORDS) {
             // The consumer's thread tells the same, and what to do about it.
@@ -194,6 +204,7 @@ impl Pipeline {
             tools.give_back(work);
             return None;
         }
+        work.times = asked.map(Times::read);
         self.check_log_end(tools);
         self.context.progress.consumed(&work.batch);
         if let Some(timestamp) = work.batch.timestamps().last() {
@@ -229,10 +240,16 @@ impl Pipeline {
         if let Err(error) = processed {
             // Without its plugins a record has no meaning here: keep it in Kafka.
             error!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "plugins cannot run");
+            if let (Some(origin), Some(times), Some(range)) = (&self.origin, work.times, work.batch.range()) {
+                BodyTrace::begin(origin, range.first(), times.asked()).transform_failed(&work.batch, times, &error.to_string());
+            }
             self.on(Event::ReadFailed(BlockReason::PluginsFailed), tools);
             return false;
         }
         work.ready = true;
+        if let Some(times) = &mut work.times {
+            times.staged();
+        }
         self.rows.set_form(if work.outcome.converted { Form::Json } else { Form::Text });
         self.context.progress.judged(stages.plan().names(), &work.outcome.verdicts);
         self.context.progress.dropped("plugin_dropped", work.outcome.dropped_by_plugins);
@@ -312,6 +329,9 @@ impl Pipeline {
         if self.finished {
             return;
         }
+        if self.origin.is_some() {
+            self.trace_answer(&event);
+        }
         let mut actions = Vec::new();
         self.machine.on(event, self.context.clock.now(), &mut actions);
         for action in actions {
@@ -347,11 +367,15 @@ impl Pipeline {
             }
             Action::Seal { body, range } => self.seal(body, range, tools),
             Action::DiscardOpen => {
+                if let Some(trace) = self.trace.take() {
+                    let settled = trace.last() <= self.machine.settled();
+                    trace.end(settled);
+                }
                 self.body.clear();
                 tools.give_buffer(self.body.take_buffer());
             }
             Action::Append { session, body, range, attempt, continuation } => {
-                let sealed = &self.sealed[&body];
+                let sealed = self.sealed.get_mut(&body).expect("a body is kept until it is discarded");
                 let append = Append {
                     channel: self.channel.clone(),
                     continuation,
@@ -362,13 +386,17 @@ impl Pipeline {
                     attempt,
                 };
                 debug!(%topic, partition, %range, rows = sealed.body.rows, bytes = append.body.len(), attempt, "append");
-                self.context.requests.append(append, session, body, self.reply.clone());
+                let span = sealed.trace.as_mut().and_then(|trace| trace.append(attempt, sealed.body.rows, append.body.len()));
+                self.context.requests.append(append, session, body, span, self.reply.clone());
             }
             Action::Discard { body } => {
-                if let Some(sealed) = self.sealed.remove(&body)
-                    && Some(sealed.range.last()) <= self.machine.committed()
-                {
+                let Some(sealed) = self.sealed.remove(&body) else { return };
+                let committed = Some(sealed.range.last()) <= self.machine.committed();
+                if committed {
                     self.context.progress.committed(sealed.body.rows);
+                }
+                if let Some(trace) = sealed.trace {
+                    trace.end(committed);
                 }
             }
             Action::CommitGroupOffset { next, committed, row_errors } => self.commit_group_offset(next, committed, row_errors),
@@ -379,6 +407,8 @@ impl Pipeline {
                 let detail = self.refusal.take();
                 self.context.board.error(format!("partition {partition} of `{topic}` blocked: {}", reason.as_str()));
                 self.place.block(reason, detail.as_deref());
+                let sealed = self.sealed.values_mut().filter_map(|sealed| sealed.trace.as_mut());
+                sealed.chain(self.trace.as_mut()).for_each(|trace| trace.blocked(reason));
             }
             Action::Unblocked => {
                 info!(%topic, partition, "partition goes on");
@@ -397,7 +427,11 @@ impl Pipeline {
         let mut parts = self.body.seal(&mut tools.compressor).expect("a body of a few megabytes is compressed in memory at hand");
         let body = parts.pop().expect("only a body with rows is sealed");
         assert!(parts.is_empty(), "a body is sealed before it outgrows a request");
-        self.sealed.insert(id, Sealed { body, range, request_id: Uuid::new_v4() });
+        let mut trace = self.trace.take();
+        if let Some(trace) = &mut trace {
+            trace.sealed(body.rows, body.raw_bytes, body.bytes.len());
+        }
+        self.sealed.insert(id, Sealed { body, range, request_id: Uuid::new_v4(), trace });
         tools.give_buffer(self.body.take_buffer());
     }
 
@@ -454,6 +488,15 @@ impl Pipeline {
         if let Some(drained) = self.drained.take() {
             // Whoever waited may have run out of patience; the offsets are then found again from the channel.
             let _ = drained.send(self.last_commit.take());
+        }
+    }
+
+    /// Snowflake took a body: its trace waits for the commit from now on.
+    fn trace_answer(&mut self, event: &PartitionEvent) {
+        if let Event::AppendAnswered { body, outcome: AppendOutcome::Appended(_), .. } = event
+            && let Some(trace) = self.sealed.get_mut(body).and_then(|sealed| sealed.trace.as_mut())
+        {
+            trace.appended();
         }
     }
 

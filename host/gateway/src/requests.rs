@@ -16,6 +16,7 @@ use crate::board::Board;
 use crate::killpoint::kill_point;
 use crate::partition::{AppendOutcome, BodyId, Event, Millis, OpenOutcome, Session};
 use crate::progress::Progress;
+use crate::traces::AppendSpan;
 use crate::worker::ReplyTo;
 
 /// The events of a partition whose continuation tokens are Snowflake's.
@@ -56,13 +57,16 @@ impl Requests {
         });
     }
 
-    pub(crate) fn append(&self, append: Append, session: Session, body: BodyId, reply: ReplyTo) {
+    pub(crate) fn append(&self, append: Append, session: Session, body: BodyId, span: Option<AppendSpan>, reply: ReplyTo) {
         let (client, progress, board) = (self.client.clone(), self.progress.clone(), self.board.clone());
         self.runtime.spawn(async move {
             kill_point("append_sent");
             let started = Instant::now();
             let result = client.append(&append).await;
             progress.appended(append.body.len(), started.elapsed(), result.is_ok());
+            if let Some(span) = span {
+                span.end(result.as_ref().err().map(|error| (error.outcome().as_str(), error.in_one_line())));
+            }
             if let Err(error) = &result {
                 warn!(channel = %append.channel, attempt = append.attempt, error = error.in_one_line(), "append failed");
             }

@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) plugins: PluginsSettings,
     /// The configuration file, where there is one.
     pub(crate) written: Option<Written>,
+    /// The collector that the file names.
+    pub(crate) otlp: Option<String>,
     /// The `[snowflake]` section, where there is one.
     pub(crate) snowflake: Option<Arc<SnowflakeSettings>>,
     /// The `[connect]` section, where there is one.
@@ -80,9 +82,10 @@ impl Settings {
         Ok(Settings {
             memory_max: MemoryConfig::default().max.bytes(),
             shutdown_grace: ShutdownConfig::default().grace.get(),
-            log: LogConfig { level: log_level(worker.log_level.as_deref()), ..LogConfig::default() },
+            log: LogConfig { level: log_level(worker.log_level), ..LogConfig::default() },
             plugins: PluginsSettings::unsaid(),
             written: None,
+            otlp: None,
             snowflake: None,
             worker: Some(worker),
             pipelines: Vec::new(),
@@ -137,9 +140,12 @@ struct Shared<'c> {
 impl Check<'_> {
     /// `None` only when there is a problem.
     fn settings(&mut self, config: Config) -> Option<Settings> {
-        let Config { kafka, snowflake, memory, shutdown, log, plugins, connect, pipeline: pipelines } = config;
+        let Config { kafka, snowflake, memory, shutdown, log, plugins, telemetry, connect, pipeline: pipelines } = config;
         self.range("memory.max", memory.max, MEMORY);
         self.range("shutdown.grace", shutdown.grace, GRACE);
+        if let Some(otlp) = &telemetry.otlp {
+            self.collector(otlp);
+        }
         let snowflake = snowflake.and_then(|config| self.snowflake(&config));
         if let Some(kafka) = &kafka {
             self.kafka(kafka);
@@ -170,10 +176,25 @@ impl Check<'_> {
             log,
             plugins,
             written: None,
+            otlp: telemetry.otlp,
             snowflake,
             worker,
             pipelines: checked,
         })
+    }
+
+    fn collector(&mut self, otlp: &str) {
+        let rest = otlp.strip_prefix("http://").or_else(|| otlp.strip_prefix("https://")).unwrap_or_default();
+        let problem = match rest {
+            "" => Some(("is no address that begins with `http://` or `https://`", "write `otlp = \"http://localhost:4318\"`")),
+            rest if rest.contains('@') => {
+                Some(("holds a login", "put it into the variable `OTEL_EXPORTER_OTLP_HEADERS`, as `authorization=…`"))
+            }
+            _ => None,
+        };
+        if let Some((what, hint)) = problem {
+            self.document.problem_at("telemetry.otlp", format!("`telemetry.otlp` {what}"), Some(hint.to_owned()));
+        }
     }
 
     fn snowflake(&mut self, config: &SnowflakeConfig) -> Option<SnowflakeSettings> {

@@ -23,6 +23,7 @@ use crate::partition::{Event, Millis, Remembered};
 use crate::pipeline::Pipeline;
 use crate::requests::PartitionEvent;
 use crate::stages::{Outcome, Plan, Rejection, Stages};
+use crate::traces::Times;
 
 /// How long a worker sleeps when nothing at all is due.
 const IDLE: Duration = Duration::from_secs(60);
@@ -175,6 +176,8 @@ pub(crate) struct Work {
     pub(crate) staged: bool,
     pub(crate) next_record: usize,
     pub(crate) next_rejected: usize,
+    /// For the trace of the body that takes its first records.
+    pub(crate) times: Option<Times>,
 }
 
 impl Work {
@@ -210,9 +213,11 @@ impl Tools {
             staged: false,
             next_record: 0,
             next_rejected: 0,
+            times: None,
         });
         work.batch.reset(topic_partition);
         work.begin();
+        work.times = None;
         work
     }
 

@@ -181,6 +181,27 @@ pub enum Failure {
     Misconfigured,
 }
 
+impl Failure {
+    /// One word for it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Failure::Unknown => "unknown",
+            Failure::Throttled { .. } => "throttled",
+            Failure::ChannelInvalid { .. } => "channel_invalid",
+            Failure::PipeFailedOver => "pipe_failed_over",
+            Failure::ObjectMissing => "object_missing",
+            Failure::Unauthorized => "unauthorized",
+            Failure::Forbidden => "forbidden",
+            Failure::TooLarge => "too_large",
+            Failure::BadRequest => "bad_request",
+            Failure::Unreachable => "unreachable",
+            Failure::Tls => "tls",
+            Failure::UncommittedRows => "uncommitted_rows",
+            Failure::Misconfigured => "misconfigured",
+        }
+    }
+}
+
 impl Error {
     /// What became of the request.
     pub fn outcome(&self) -> Failure {

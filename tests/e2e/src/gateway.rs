@@ -123,6 +123,14 @@ impl Gateway {
         Gateway { process, file }
     }
 
+    /// With variables in its environment.
+    pub fn start_with(world: &World, config: &Config, environment: &[(&str, &str)]) -> Gateway {
+        let environment: Vec<_> = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let file = write_config(world, config);
+        let arguments = ["run".into(), "--config".into(), file.into_os_string()];
+        Gateway { process: Process::start(&binary("SNOWGATE_BIN"), &arguments, &environment, &world.file("gateway", "log")) }
+    }
+
     /// From a configuration that is written already.
     pub fn start_text(world: &World, text: &str) -> Gateway {
         let file = world.file("config", "toml");

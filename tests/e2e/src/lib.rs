@@ -3,6 +3,7 @@
 //! One shape for every test: arrange a [`World`], start gateways, wait for an event, stop, then judge the rows. Nothing here
 //! shares code with the gateway.
 
+pub mod collector;
 pub mod connector;
 pub mod gateway;
 pub mod kafka;

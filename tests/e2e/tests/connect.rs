@@ -177,6 +177,31 @@ fn a_dead_letter_carries_connects_headers() {
 }
 
 #[test]
+fn failed_records_are_logged_where_that_is_asked_for_and_with_their_error_where_that_is() {
+    let world = World::new(1);
+    world.kafka.produce(&world.topic, 0, ["not json", KLINE]);
+    let worker = Worker::start(&world, "");
+    for (name, log, messages) in [("quiet", "false", "true"), ("brief", "true", "false"), ("full", "true", "true")] {
+        let map = format!("{}:{name}", world.topic);
+        let more = [
+            ("errors.tolerance", "all"),
+            ("errors.log.enable", log),
+            ("errors.log.include.messages", messages),
+            ("snowflake.topic2table.map", map.as_str()),
+        ];
+        worker.create(&seed(&world, &world.unique(name), &more));
+    }
+    for table in ["QUIET", "BRIEF", "FULL"] {
+        eventually("the record behind it", || (world.sandbox.account(table, &world.topic).rows == 1).then_some(()));
+    }
+    let log = worker.gateway.stop_cleanly();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("record cannot be loaded")).collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(lines.iter().all(|line| line.contains("offset=0") && line.contains(&world.topic)), "{lines:#?}");
+    assert_eq!(lines.iter().filter(|line| line.contains("error=")).count(), 1, "{lines:#?}");
+}
+
+#[test]
 fn a_stalled_snowflake_is_told_in_the_status_and_goes_away_with_its_cause() {
     let world = World::new(1);
     let sink = world.unique("sink");
@@ -193,6 +218,28 @@ fn a_stalled_snowflake_is_told_in_the_status_and_goes_away_with_its_cause() {
     eventually("the trace to go", || worker.status(&sink)["tasks"][0].get("trace").is_none().then_some(()));
     eventually("readiness", || (worker.get("/readyz").0 == 200).then_some(()));
     worker.stop_cleanly();
+}
+
+#[test]
+fn a_connector_that_its_group_gives_no_partition_says_so_and_is_ready_all_the_same() {
+    let world = World::new(1);
+    let sink = world.unique("sink");
+    world.produce_numbers(0, 0..10);
+    // The embedded broker decides nearly a session timeout after a member came.
+    let connector = seed(&world, &sink, &[("tasks.max", "1"), ("consumer.override.session.timeout.ms", "6000")]);
+    let workers = [Worker::start(&world, ""), Worker::start(&world, "")];
+    workers.iter().for_each(|worker| worker.create(&connector));
+    world.wait_for_rows(10);
+    let spare = eventually("one of two members to say that it has no partition", || {
+        workers.iter().find(|worker| worker.status(&sink)["tasks"][0]["trace"].is_string())
+    });
+    let status = spare.status(&sink);
+    let trace = status["tasks"][0]["trace"].as_str().unwrap_or_default();
+    assert!(trace.contains("has given it no partition for") && trace.contains("other members have all partitions"), "{status:#}");
+    assert_eq!((&status["connector"]["state"], &status["tasks"][0]["state"]), (&json!("RUNNING"), &json!("RUNNING")));
+    assert_eq!(spare.get("/readyz").0, 200);
+    workers.into_iter().for_each(|worker| drop(worker.stop_cleanly()));
+    world.assert_exactly_once();
 }
 
 #[test]

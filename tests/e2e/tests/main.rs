@@ -16,3 +16,4 @@ mod reload;
 mod restart;
 mod shutdown;
 mod snowflake_faults;
+mod traces;

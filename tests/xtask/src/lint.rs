@@ -19,6 +19,10 @@ const HEAVY: &[(&str, &[&str])] = &[
     ("reqwest", &["host/snowflake"]),
     ("jsonwebtoken", &["host/snowflake"]),
     ("axum", &["host/connect", "tests"]),
+    ("opentelemetry", &["host/gateway"]),
+    ("opentelemetry-otlp", &["host/gateway"]),
+    ("opentelemetry-proto", &["tests/e2e"]),
+    ("opentelemetry_sdk", &["host/gateway"]),
 ];
 
 /// Words that are split here, so that this file does not hold them.

@@ -322,6 +322,17 @@ pub const ALL: &[Metric] = &[
             }
         },
     },
+    Metric {
+        name: "snowgate_spans_lost_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Spans that no collector took, where traces are sent",
+        series: |snapshot, family| {
+            if let Some(spans) = snapshot.spans_lost {
+                family.add(&[], Value::Count(spans));
+            }
+        },
+    },
     // The last of the table: it counts what the others left out.
     Metric {
         name: "snowgate_series_left_out",

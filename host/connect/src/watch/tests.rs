@@ -69,7 +69,7 @@ fn denied() -> Blocked {
 
 fn gateway(pipelines: Vec<PipelineView>) -> Snapshot {
     let memory = Memory { used_bytes: 10, max_bytes: 20, resident_bytes: Some(30) };
-    Snapshot { version: "1.2.3", started_ms: 1_700_000_000_500, memory, pipelines, ..Snapshot::default() }
+    Snapshot { version: "1.2.3", started_ms: 1_700_000_000_500, memory, spans_lost: Some(4), pipelines, ..Snapshot::default() }
 }
 
 fn named(name: &str, state: &'static str) -> PipelineView {
@@ -82,7 +82,7 @@ async fn get_of(snapshot: Snapshot, path: &str) -> (StatusCode, HeaderMap, Strin
 }
 
 async fn answer(router: Router, path: &str, accept: &str) -> (StatusCode, HeaderMap, String) {
-    let request = Request::get(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap();
+    let request = Request::get(path).header(header::ACCEPT, accept).extension(MayRead).body(Body::empty()).unwrap();
     let response = router.oneshot(request).await.unwrap();
     let (head, body) = response.into_parts();
     (head.status, head.headers, String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap())

@@ -3,6 +3,8 @@
 //! Survivors and rejected records are taken in the order of their offsets, until the batch is finished or the open body has no room.
 //! All rows of one record go into one body, or none of them.
 
+use std::time::SystemTime;
+
 use snowgate_kafka::DeadLetter;
 use snowgate_record::{ErrorClass, Offset, OffsetRange, Record, RecordBatch};
 use snowgate_snowflake::row::{Form, RowError};
@@ -14,14 +16,19 @@ use crate::letter;
 use crate::partition::{Encoded, Event};
 use crate::settings::{OnError, OnTombstone};
 use crate::stages::Cause;
+use crate::traces::{BodyTrace, Times};
 use crate::worker::{Tools, Turn, Work};
 
 impl Pipeline {
     /// Batch → rows in the open body, until the batch is finished or there is no room.
     pub(super) fn encode_all(&mut self, work: &mut Work, tools: &mut Tools) -> Turn {
         loop {
+            let begun = self.origin.is_some().then(SystemTime::now);
             let (encoded, end) = self.encode(work, tools);
             if let Some(encoded) = encoded {
+                if let Some(begun) = begun {
+                    self.trace_encoded(work, &encoded, begun);
+                }
                 kill_point("encoded");
                 self.on(Event::Encoded(encoded), tools);
             }
@@ -46,6 +53,15 @@ impl Pipeline {
                 }
             }
         }
+    }
+
+    /// The trace of the open body takes in what the body took in.
+    fn trace_encoded(&mut self, work: &mut Work, encoded: &Encoded, begun: SystemTime) {
+        let Some(origin) = &self.origin else { return };
+        let times = work.times.take();
+        let first = || BodyTrace::begin(origin, encoded.range.first(), times.map_or(begun, Times::asked));
+        let trace = self.trace.get_or_insert_with(first);
+        trace.take_in(&work.batch, encoded.range, encoded.dead_letters.len(), times, begun);
     }
 
     /// As many records as the open body has room for.
