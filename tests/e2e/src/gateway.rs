@@ -127,8 +127,8 @@ impl Gateway {
     pub fn start_with(world: &World, config: &Config, environment: &[(&str, &str)]) -> Gateway {
         let environment: Vec<_> = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let file = write_config(world, config);
-        let arguments = ["run".into(), "--config".into(), file.into_os_string()];
-        Gateway { process: Process::start(&binary("SNOWGATE_BIN"), &arguments, &environment, &world.file("gateway", "log")) }
+        let arguments = ["run".into(), "--config".into(), file.clone().into_os_string()];
+        Gateway { process: Process::start(&program(), &arguments, &environment, &world.file("gateway", "log")), file }
     }
 
     /// From a configuration that is written already.
