@@ -15,14 +15,14 @@ use snowgate_plugin::json::{is_number, unquote, write_string};
 /// A way to write a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// A whole number of units since 1970, and how many digits a nanosecond has behind the unit's point.
+    /// A whole number of units since 1970: so many digits of a second.
     Unix(u32),
     Iso8601,
     /// As strftime and strptime have it.
     Pattern(String),
 }
 
-const UNITS: [(&str, u32); 4] = [("unix_s", 9), ("unix_ms", 6), ("unix_us", 3), ("unix_ns", 0)];
+const UNITS: [(&str, u32); 4] = [("unix_s", 0), ("unix_ms", 3), ("unix_us", 6), ("unix_ns", 9)];
 
 const OUT_OF_RANGE: &str = "is out of range: times lie in the years -9999 to 9999";
 
@@ -32,8 +32,7 @@ impl Format {
         if let Format::Unix(digits) = self {
             let text = if is_number(written) { Some(Cow::Borrowed(written)) } else { unquote(written) };
             let number = text.filter(|text| is_number(text)).ok_or("is neither a number nor text that is one")?;
-            let nanoseconds = shifted(&number, *digits).ok_or(OUT_OF_RANGE)?;
-            return Timestamp::from_nanosecond(nanoseconds).map_err(|_| OUT_OF_RANGE.to_owned());
+            return unix(&number, *digits).ok_or_else(|| OUT_OF_RANGE.to_owned());
         }
         let text = unquote(written).ok_or("is not text")?;
         self.read_text(&text, offset).ok_or_else(|| match self {
@@ -66,7 +65,7 @@ impl Format {
     /// As a JSON value.
     pub(crate) fn write(&self, time: Timestamp, offset: Offset) -> Vec<u8> {
         let text = match self {
-            Format::Unix(digits) => return time.as_nanosecond().div_euclid(10_i128.pow(*digits)).to_string().into_bytes(),
+            Format::Unix(digits) => return units(time, *digits).into_bytes(),
             Format::Iso8601 if offset == Offset::UTC => time.to_string(),
             Format::Iso8601 => time.display_with_offset(offset).to_string(),
             Format::Pattern(pattern) => Format::render(pattern, time, offset).unwrap_or_default(),
@@ -114,26 +113,52 @@ pub(crate) fn offset(text: &str) -> Option<Offset> {
     strtime::parse("%:z", text).ok()?.offset()
 }
 
-/// A number with its point so many digits to the right, what is behind it cut off towards minus infinity.
-fn shifted(number: &[u8], right: u32) -> Option<i128> {
-    /// As many digits as always fit.
-    const MOST: i64 = 38;
-    let (negative, number) = number.strip_prefix(b"-").map_or((false, number), |number| (true, number));
+/// The time that a number of units since 1970 says, of which a second has so many digits. What is less than a nanosecond is cut off,
+/// towards the past. By digits of seconds and of the rest, for 128 bits in one are slow.
+fn unix(number: &[u8], digits_of_second: u32) -> Option<Timestamp> {
+    /// As many digits as always fit, and many more than there are seconds.
+    const MOST: i64 = 18;
+    let (sign, number) = number.strip_prefix(b"-").map_or((1, number), |number| (-1, number));
     let mut halves = number.splitn(2, |byte| matches!(byte, b'e' | b'E'));
     let mantissa = halves.next()?;
     let exponent: i32 = halves.next().map_or(Some(0), |text| str::from_utf8(text).ok()?.parse().ok())?;
     let whole = mantissa.iter().position(|byte| *byte == b'.').unwrap_or(mantissa.len());
-    let point = whole as i64 + i64::from(exponent) + i64::from(right);
+    // How many digits stand before the second's point; below 0, so many zeros stand behind it first.
+    let point = whole as i64 + i64::from(exponent) - i64::from(digits_of_second);
     if point > MOST {
         return None;
     }
     let mut digits = mantissa.iter().filter(|byte| **byte != b'.');
-    let mut value = 0;
-    for _ in 0..point.max(0) {
-        value = value * 10 + digits.next().map_or(0, |digit| i128::from(digit - b'0'));
+    let mut next = || digits.next().map_or(0, |digit| digit - b'0');
+    let mut seconds = 0;
+    for _ in 0..point {
+        seconds = seconds * 10 + i64::from(next());
     }
-    let is_cut = digits.any(|digit| *digit != b'0');
-    Some(if negative { -value - i128::from(is_cut) } else { value })
+    let mut nanoseconds = 0;
+    for place in 0..9 {
+        nanoseconds = nanoseconds * 10 + if place < -point { 0 } else { i32::from(next()) };
+    }
+    if sign < 0 && digits.any(|digit| *digit != b'0') {
+        nanoseconds += 1;
+        if nanoseconds == 1_000_000_000 {
+            (seconds, nanoseconds) = (seconds + 1, 0);
+        }
+    }
+    Timestamp::new(sign * seconds, sign as i32 * nanoseconds).ok()
+}
+
+/// The whole number of units since 1970 at this time, of which a second has so many digits.
+fn units(time: Timestamp, digits_of_second: u32) -> String {
+    let (mut seconds, mut nanoseconds) = (time.as_second(), i64::from(time.subsec_nanosecond()));
+    if nanoseconds < 0 {
+        (seconds, nanoseconds) = (seconds - 1, nanoseconds + 1_000_000_000);
+    }
+    let rest = nanoseconds / 10_i64.pow(9 - digits_of_second);
+    let units = 10_i64.pow(digits_of_second);
+    match seconds.checked_mul(units).and_then(|whole| whole.checked_add(rest)) {
+        Some(number) => number.to_string(),
+        None => (i128::from(seconds) * i128::from(units) + i128::from(rest)).to_string(),
+    }
 }
 
 impl TryFrom<String> for Format {
@@ -195,24 +220,44 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_shifted_by_its_digits() {
-        for (number, right, expected) in [
-            ("1638747660123", 6, Some(1_638_747_660_123_000_000)),
-            ("1638747660.123456789", 9, Some(1_638_747_660_123_456_789)),
-            ("1638747660.1234567891", 9, Some(1_638_747_660_123_456_789)),
-            ("1.63874766E12", 6, Some(1_638_747_660_000_000_000)),
-            ("163874766000e-2", 9, Some(1_638_747_660_000_000_000)),
-            ("-1", 9, Some(-1_000_000_000)),
-            ("-0.0000000001", 9, Some(-1)),
-            ("-1.0000000000", 9, Some(-1_000_000_000)),
-            ("0.5", 0, Some(0)),
-            ("-0.5", 0, Some(-1)),
-            ("5e-400", 9, Some(0)),
-            ("1e400", 9, None),
-            ("1e99999999999", 9, None),
-            ("123456789012345678901234567890", 9, None),
+    fn a_number_says_a_time_by_its_digits() {
+        for (number, digits, expected) in [
+            ("1638747660123", 3, Some(1_638_747_660_123_000_000)),
+            ("1638747660.123456789", 0, Some(1_638_747_660_123_456_789)),
+            ("1638747660.1234567891", 0, Some(1_638_747_660_123_456_789)),
+            ("1.63874766E12", 3, Some(1_638_747_660_000_000_000)),
+            ("163874766000e-2", 0, Some(1_638_747_660_000_000_000)),
+            ("1638747660123456789", 9, Some(1_638_747_660_123_456_789)),
+            ("-1", 0, Some(-1_000_000_000)),
+            ("-1", 3, Some(-1_000_000)),
+            ("-0.0000000001", 0, Some(-1)),
+            ("-0.9999999999", 0, Some(-1_000_000_000)),
+            ("-1.0000000000", 0, Some(-1_000_000_000)),
+            ("7", 9, Some(7)),
+            ("0.5", 9, Some(0)),
+            ("-0.5", 9, Some(-1)),
+            ("-5e-400", 0, Some(-1)),
+            ("5e-400", 0, Some(0)),
+            ("253402207200", 0, Some(253_402_207_200_000_000_000)),
+            ("253402300801", 0, None),
+            ("-377705116801", 0, None),
+            ("1e400", 0, None),
+            ("1e99999999999", 0, None),
+            ("123456789012345678901234567890", 0, None),
         ] {
-            assert_eq!(shifted(number.as_bytes(), right), expected, "{number}");
+            assert_eq!(unix(number.as_bytes(), digits).map(Timestamp::as_nanosecond), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn units_are_whole_and_begin_in_the_past() {
+        for nanoseconds in
+            [0, 1, -1, 999_999_999, -999_999_999, -1_000_000_000, 253_402_207_200_999_999_999, -377_705_023_201_000_000_000]
+        {
+            let time = Timestamp::from_nanosecond(nanoseconds).unwrap();
+            for (digits, size) in [(0, 1_000_000_000), (3, 1_000_000), (6, 1_000), (9, 1)] {
+                assert_eq!(units(time, digits), nanoseconds.div_euclid(size).to_string(), "{nanoseconds} {digits}");
+            }
         }
     }
 
