@@ -24,12 +24,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bytes = kline(0).len();
     writeln!(out, "{RECORDS} records of about {bytes} bytes, best of {TURNS} turns")?;
 
-    let plain = batches(None);
+    let plain = batches(None, kline);
     let road = Road::new(Arc::new(settings(&[])?));
     let straight = best(&plain, |batch| assert!(road.straight(batch)));
     writeln!(out, "{straight:>7.0} ns  straight: only looked at")?;
 
-    let headers = batches(Some(&[("trace", "00-4bf92f35"), ("attempt", "1")]));
+    let headers = batches(Some(&[("trace", "00-4bf92f35"), ("attempt", "1")]), kline);
     show(&mut out, "copied: two headers converted", &headers, &[])?;
     show(&mut out, "no step", &plain, &[])?;
     let value = |name: &str| format!("org.apache.kafka.connect.transforms.{name}$Value");
@@ -52,6 +52,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (&value("InsertField"), &[("topic.field", "topic"), ("partition.field", "partition"), ("offset.field", "offset")]),
     ];
     show(&mut out, "Flatten, ReplaceField, Cast of four, InsertField", &plain, chain)?;
+    for shapes in [2, 8, 50] {
+        let mixed = batches(None, |index| kline(index).replace("\"q\"", &format!("\"q{}\"", index % shapes)));
+        show(
+            &mut out,
+            &format!("Flatten, {shapes} shapes one after another"),
+            &mixed,
+            &[(&value("Flatten"), &[("delimiter", "_")])],
+        )?;
+    }
     Ok(())
 }
 
@@ -97,7 +106,7 @@ fn kline(index: usize) -> String {
     )
 }
 
-fn batches(headers: Option<&[(&str, &str)]>) -> Vec<RecordBatch> {
+fn batches(headers: Option<&[(&str, &str)]>, value: impl Fn(usize) -> String) -> Vec<RecordBatch> {
     let batch = |number: usize| {
         let mut batch = RecordBatch::new(TopicPartition::new("klines", 0));
         for index in number * BATCH..(number + 1) * BATCH {
@@ -105,7 +114,7 @@ fn batches(headers: Option<&[(&str, &str)]>) -> Vec<RecordBatch> {
                 batch.push_header(name.as_bytes(), Some(value.as_bytes()));
             }
             let offset = Offset::new(index as i64).expect("an index is no mark");
-            batch.push(offset, 1_638_747_660_000, TimestampType::CreateTime, Some(b"BTCUSDT"), Some(kline(index).as_bytes()));
+            batch.push(offset, 1_638_747_660_000, TimestampType::CreateTime, Some(b"BTCUSDT"), Some(value(index).as_bytes()));
         }
         batch
     };

@@ -1,20 +1,23 @@
 //! A batch through a connector's converters and transforms, to values, keys and headers that are JSON.
 //!
-//! There are three roads, from nearly free to dear:
+//! There are four roads, from nearly free to dear:
 //!
 //! | | when | what happens |
 //! |---|---|---|
 //! | straight | [`Road::straight`] | nothing: the batch's records are rows as they are, a key is text |
 //! | copied | values are plain JSON, no steps but `RegexRouter` | keys and headers are converted, a value that begins as an object is copied |
+//! | text | values are plain JSON, the steps are of those below | a record's values are copied into what the steps make of its shape |
 //! | full | the rest | every record is taken apart, changed, and written anew |
 //!
 //! The first two hand over documents that nobody has looked into. The row writer's strict validator does, and where it refuses one that
 //! Jackson would take (`{"a":007}`, text after the document, a key twice), [`Road::convert_again`] takes that record by the full road; what is
-//! refused then is no JSON to anyone. On the straight and the copied road a number keeps its text, `1.50` say; on the full one it keeps its
-//! value, 1.5.
+//! refused then is no JSON to anyone. Where a number is not touched by a step it keeps its text, `1.50` say, on all roads but the full one,
+//! on which it keeps its value, 1.5.
 //!
-//! Later, a road between copied and full may rename, drop, insert, flatten and cast in the text itself, without taking a record apart; it
-//! belongs into `Road::convert`, beside the copying of values.
+//! The text road (`road/text.rs`) takes `Cast`, `ExtractField`, `Flatten`, `HoistField`, `InsertField`, `MaskField` and `ReplaceField` of
+//! values, `DropHeaders`, `Filter`, `InsertHeader` and `RegexRouter`, behind any predicate. With another step among them every record takes
+//! the full road. So does a record that the text road cannot tell the end of: one that is no object or no strict JSON, one that a step
+//! rejects, one whose shape hangs on a value (`ExtractField` out of a field that is no object).
 //!
 //! Invariant: every record ends as one converted record, as dropped, or as rejected, and what is left of a rejected one is nothing.
 
@@ -27,7 +30,7 @@ use snowgate_record::{Record, RecordBatch, TimestampType, TopicPartition};
 use crate::converter::{Converter, HeaderConverter};
 use crate::data::{ConnectRecord, DataError, SchemaAndValue, Stage, Value};
 use crate::predicate::Predicate;
-use crate::road::text::{End as TextEnd, TextRoad};
+use crate::road::text::TextRoad;
 use crate::rows;
 use crate::settings::Line;
 use crate::smt::Transform;
@@ -310,42 +313,6 @@ impl Road {
         let written = rows::write_header(line, structured_headers, value, &mut self.pieces.headers);
         self.pieces.header_ends.push(self.pieces.headers.len());
         written.map_err(|error| End::of(Stage::TaskPut, SINK_TASK, error))
-    }
-
-    /// A record through the transforms, in its text; says whether that could be done.
-    fn by_text(&mut self, record: Record<'_>, out: &mut Converted) -> bool {
-        let Some(mut text) = self.text.take() else { return false };
-        let done = self.along_the_text(&mut text, record, out).is_some();
-        self.text = Some(text);
-        done
-    }
-
-    fn along_the_text(&mut self, text: &mut TextRoad, record: Record<'_>, out: &mut Converted) -> Option<()> {
-        let end = text.look(record)?;
-        let has_key = self.write_key(record).ok()?;
-        for (name, value) in record.headers() {
-            let value = self.read_header(record.topic(), value).ok()?;
-            if text.keeps_header(std::str::from_utf8(name).ok()?) {
-                self.write_header(&value).ok()?;
-            }
-        }
-        for (_, value) in text.inserted_headers() {
-            self.write_header(value).ok()?;
-        }
-        if end == TextEnd::Dropped {
-            out.end(record.index(), End::Dropped);
-            return Some(());
-        }
-        let has_value = text.write(record, &mut self.pieces.value)?;
-        let kept = record.headers().map(|(name, _)| name);
-        let kept = kept.filter(|name| std::str::from_utf8(name).is_ok_and(|name| text.keeps_header(name)));
-        self.pieces.push_headers(kept.chain(text.inserted_headers().map(|(name, _)| name.as_bytes())), &mut out.records);
-        let key = has_key.then_some(self.pieces.key.as_slice());
-        let value = has_value.then_some(self.pieces.value.as_slice());
-        let timestamp_type = record.timestamp_type();
-        let timestamp = if timestamp_type == TimestampType::NotAvailable { -1 } else { record.timestamp() };
-        out.records.push(record.offset(), timestamp, timestamp_type, key, value);
-        Some(())
     }
 
     /// A record through the transforms.

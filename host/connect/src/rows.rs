@@ -67,11 +67,6 @@ pub(crate) fn write_letter(letter: char, out: &mut Vec<u8>) {
     text::letters(letter.encode_utf8(&mut [0; 4]), out);
 }
 
-/// Appends a whole number.
-pub(crate) fn write_integer(number: i64, out: &mut Vec<u8>) {
-    text::integer(number, out);
-}
-
 struct Writer<'a> {
     line: Line,
     out: &'a mut Vec<u8>,

@@ -18,15 +18,13 @@ use snowgate_record::{Record, TimestampType};
 
 use crate::converter::{Reading, Span, WalkedKeys, read_json, write_walked};
 use crate::data::{SchemaAndValue, Type, Value};
-use crate::road::RoadSettings;
-use crate::road::text::shape::{Shape, Slot};
+use crate::road::text::shape::{End, Shape, Slot};
+use crate::road::{Converted, Road, RoadSettings};
 use crate::rows;
 use crate::smt::outline::{Change, Outline, Source};
 
-pub(super) use crate::road::text::shape::End;
-
 /// Shapes that are remembered.
-const MAX_SHAPES: usize = 4;
+const MAX_SHAPES: usize = 8;
 /// Headers that predicates ask for: a bit for each.
 const MAX_HEADERS: usize = 32;
 
@@ -43,6 +41,44 @@ pub(super) struct TextRoad {
     /// The values of the record that was looked at last.
     leaves: Vec<Span>,
     keys: WalkedKeys,
+}
+
+impl Road {
+    /// A record through the transforms, in its text; says whether that could be done.
+    pub(super) fn by_text(&mut self, record: Record<'_>, out: &mut Converted) -> bool {
+        let Some(mut text) = self.text.take() else { return false };
+        let done = self.along_the_text(&mut text, record, out).is_some();
+        self.text = Some(text);
+        done
+    }
+
+    fn along_the_text(&mut self, text: &mut TextRoad, record: Record<'_>, out: &mut Converted) -> Option<()> {
+        let end = text.look(record)?;
+        let has_key = self.write_key(record).ok()?;
+        for (name, value) in record.headers() {
+            let value = self.read_header(record.topic(), value).ok()?;
+            if text.keeps_header(std::str::from_utf8(name).ok()?) {
+                self.write_header(&value).ok()?;
+            }
+        }
+        for (_, value) in text.inserted_headers() {
+            self.write_header(value).ok()?;
+        }
+        if end == End::Dropped {
+            out.dropped += 1;
+            return Some(());
+        }
+        let has_value = text.write(record, &mut self.pieces.value)?;
+        let kept = record.headers().map(|(name, _)| name);
+        let kept = kept.filter(|name| std::str::from_utf8(name).is_ok_and(|name| text.keeps_header(name)));
+        self.pieces.push_headers(kept.chain(text.inserted_headers().map(|(name, _)| name.as_bytes())), &mut out.records);
+        let key = has_key.then_some(self.pieces.key.as_slice());
+        let value = has_value.then_some(self.pieces.value.as_slice());
+        let timestamp_type = record.timestamp_type();
+        let timestamp = if timestamp_type == TimestampType::NotAvailable { -1 } else { record.timestamp() };
+        out.records.push(record.offset(), timestamp, timestamp_type, key, value);
+        Some(())
+    }
 }
 
 impl TextRoad {
@@ -64,11 +100,12 @@ impl TextRoad {
     }
 
     /// Finds or learns the shape of `record`, and where its values stand. Says what becomes of the record; what follows is about it.
-    pub(super) fn look(&mut self, record: Record<'_>) -> Option<End> {
+    fn look(&mut self, record: Record<'_>) -> Option<End> {
         let text = record.value()?;
         std::str::from_utf8(text).ok()?;
         let variant = self.variant(record);
         let (leaves, keys) = (&mut self.leaves, &mut self.keys);
+        leaves.clear();
         let found = self.shapes.iter().position(|shape| shape.is_for(record.topic(), variant) && shape.fits(text, leaves, keys));
         match found {
             Some(0) => {}
@@ -116,7 +153,7 @@ impl TextRoad {
     }
 
     /// Writes the value; says whether there is one.
-    pub(super) fn write(&self, record: Record<'_>, out: &mut Vec<u8>) -> Option<bool> {
+    fn write(&self, record: Record<'_>, out: &mut Vec<u8>) -> Option<bool> {
         let text = record.value()?;
         let shape = &self.shapes[0];
         out.reserve(text.len() + shape.fixed_bytes());
@@ -182,12 +219,12 @@ impl TextRoad {
     }
 
     /// Whether a header that the record came with is left by the steps.
-    pub(super) fn keeps_header(&self, name: &str) -> bool {
+    fn keeps_header(&self, name: &str) -> bool {
         self.survives(name, self.shapes[0].header_steps())
     }
 
     /// The headers that the steps added and left.
-    pub(super) fn inserted_headers(&self) -> impl Iterator<Item = (&str, &SchemaAndValue)> {
+    fn inserted_headers(&self) -> impl Iterator<Item = (&str, &SchemaAndValue)> {
         let steps = self.shapes[0].header_steps();
         let inserted = steps.iter().enumerate().filter_map(move |(index, step)| {
             let header = self.settings.steps[*step].transform.inserted_header()?;

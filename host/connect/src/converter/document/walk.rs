@@ -4,6 +4,7 @@
 //! So whatever it passes is what the reading would have made a value of, and what [`write`] writes of it is what the row writer would
 //! have made of that value, but that a number keeps its text.
 
+use super::string::plain;
 use super::{Fault, MAX_DEPTH, Reader, Reading};
 use crate::rows::write_letter;
 
@@ -31,9 +32,9 @@ impl Span {
 pub(crate) type Keys = Vec<(usize, usize)>;
 
 impl<'a> Reader<'a> {
-    /// `text` is UTF-8.
-    pub(crate) fn walk(text: &'a [u8]) -> Reader<'a> {
-        Reader { bytes: text, at: 0, depth: MAX_DEPTH - MAX_WALKED_DEPTH, reading: Reading::PLAIN }
+    /// Begins at `at`. `text` is UTF-8.
+    pub(crate) fn walk(text: &'a [u8], at: usize) -> Reader<'a> {
+        Reader { bytes: text, at, depth: MAX_DEPTH - MAX_WALKED_DEPTH, reading: Reading::PLAIN }
     }
 
     pub(crate) fn at(&self) -> usize {
@@ -68,7 +69,9 @@ impl<'a> Reader<'a> {
 
     /// Goes past a key and its colon, and appends what the key says.
     pub(crate) fn member(&mut self, name: &mut String) -> Result<(), Fault> {
-        self.key_onto(name)
+        self.key_begins()?;
+        self.string_onto(name)?;
+        self.colon()
     }
 
     /// Goes to the next member, or past the end of the object; says which.
@@ -168,10 +171,8 @@ impl<'a> Reader<'a> {
 
     /// A key that none of `keys` from `first` on is.
     fn past_key(&mut self, keys: &mut Keys, first: usize) -> Result<bool, Fault> {
+        self.key_begins()?;
         let start = self.at;
-        if self.peek() != Some(b'"') {
-            return self.fault("no key begins");
-        }
         self.past_string()?;
         let end = self.at;
         let key = &self.bytes[start..end];
@@ -182,14 +183,8 @@ impl<'a> Reader<'a> {
             return self.fault("a key stands twice");
         }
         keys.push((start, end));
-        self.blanks();
-        let colon = self.at;
-        if self.peek() != Some(b':') {
-            return self.fault("a colon is missing");
-        }
-        self.at += 1;
-        self.blanks();
-        Ok(colon == end && self.at == colon + 1)
+        self.colon()?;
+        Ok(self.at == end + 1)
     }
 
     /// Goes into an array or object; says whether without blanks.
@@ -207,15 +202,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many bytes from the first on stand for themselves in a string.
-#[inline]
-fn plain(bytes: &[u8]) -> usize {
-    bytes.iter().position(|byte| crate::rows::IS_ESCAPED[usize::from(*byte)]).unwrap_or(bytes.len())
-}
-
 /// Appends a value that was walked over, as the row writer writes it: without blanks, and with the shortest escapes.
 pub(crate) fn write(value: &[u8], out: &mut Vec<u8>) {
-    let mut reader = Reader::walk(value);
+    let mut reader = Reader::walk(value, 0);
     let mut in_string = false;
     while let Some(byte) = reader.peek() {
         match byte {

@@ -10,7 +10,7 @@ use crate::smt::outline::{Chain, Change, Content, Outline, Source};
 
 /// What becomes of all records of one shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::road) enum End {
+pub(super) enum End {
     Object,
     /// Perhaps null, which makes a tombstone.
     Any,
@@ -55,13 +55,18 @@ impl Shape {
         self.variant == variant && *self.topic == *topic
     }
 
-    /// Whether a record has this shape; finds its values.
+    /// Whether a record has this shape; finds its values. `leaves` are those that were found while another shape was tried: as far as
+    /// the two shapes are the same they need not be found again.
     #[inline]
     pub(super) fn fits(&self, text: &[u8], leaves: &mut Vec<Span>, keys: &mut WalkedKeys) -> bool {
-        leaves.clear();
-        let mut reader = JsonReader::walk(text);
-        for piece in self.between.all_but_last() {
-            if !reader.past(piece) {
+        let pieces = self.between.ends.len();
+        let end_of = |leaves: &[Span]| leaves.last().map_or(0, |leaf| leaf.end);
+        let is_same = |index: &usize| text[end_of(&leaves[..*index])..leaves[*index].start] == *self.between.piece(*index);
+        let same = (0..pieces.min(leaves.len())).take_while(is_same).count();
+        leaves.truncate(same);
+        let mut reader = JsonReader::walk(text, end_of(leaves));
+        for index in same..pieces {
+            if !reader.past(self.between.piece(index)) {
                 return false;
             }
             match reader.leaf(keys) {
@@ -76,7 +81,7 @@ impl Shape {
     pub(super) fn read(&mut self, text: &[u8], outline: &mut Outline, leaves: &mut Vec<Span>, keys: &mut WalkedKeys) -> Option<()> {
         self.between.clear();
         leaves.clear();
-        let mut reader = JsonReader::walk(text);
+        let mut reader = JsonReader::walk(text, 0);
         if !reader.begins_object() {
             return None;
         }
@@ -152,7 +157,7 @@ impl Shape {
 
     /// The slots, each with the text before it.
     pub(super) fn slots(&self) -> impl Iterator<Item = (&[u8], &Slot)> {
-        self.pattern.all_but_last().zip(&self.slots)
+        self.slots.iter().enumerate().map(|(index, slot)| (self.pattern.piece(index), slot))
     }
 
     /// The text after the last slot.
@@ -188,10 +193,11 @@ impl Pieces {
         self.ends.push(self.text.len());
     }
 
+    /// One of all but the last.
     #[inline]
-    fn all_but_last(&self) -> impl Iterator<Item = &[u8]> {
-        let mut start = 0;
-        self.ends.iter().map(move |end| &self.text[std::mem::replace(&mut start, *end)..*end])
+    fn piece(&self, index: usize) -> &[u8] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.text[start..self.ends[index]]
     }
 
     fn last(&self) -> &[u8] {

@@ -6,9 +6,9 @@ mod vectors;
 use super::*;
 use crate::converter::{Converter, HeaderConverter};
 use crate::predicate::Predicate;
+use crate::road::Step;
 use crate::road::tests::steps::{config, step, when};
-use crate::road::tests::{batch, json, settings as settings_of, text, with_headers};
-use crate::road::{Converted, Road, Step};
+use crate::road::tests::{Header, batch, json, settings as settings_of, text, with_headers};
 use crate::settings::Line;
 use snowgate_record::RecordBatch;
 
@@ -249,7 +249,7 @@ fn predicates_are_asked_of_what_the_steps_before_left() {
         when("RecordIsTombstone", &[], false, step("Filter", &[])),
         has("stop", false, step("Filter", &[])),
     ];
-    let headers: [&[(&[u8], Option<&[u8]>)]; 5] = [
+    let headers: [&[Header<'_>]; 5] = [
         &[],
         &[(b"h", None)],
         &[(b"x", Some(b"{\"a\": 1}")), (b"h", Some(b"1"))],
@@ -343,8 +343,10 @@ fn text_after_the_document_does_not_count() {
 #[test]
 fn more_shapes_than_are_remembered_are_learnt_again() {
     let of = |names: &str| names.chars().map(|name| format!("\"{name}\": {{\"x\": 1}}")).collect::<Vec<_>>().join(", ");
-    let texts: Vec<String> =
-        ["a", "ab", "ba", "abc", "abcd", "e", "ab", "a", ""].iter().map(|names| format!("{{{}}}", of(names))).collect();
+    let texts: Vec<String> = ["a", "ab", "ba", "abc", "abcd", "e", "ab", "ac", "acd", "abd", "dabc", "abc", "a", ""]
+        .iter()
+        .map(|names| format!("{{{}}}", of(names)))
+        .collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     assert_eq!(taken(vec![flatten()], &documents(&texts)), texts.len());
 }
