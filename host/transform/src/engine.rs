@@ -104,7 +104,7 @@ fn config(metered: bool) -> Config {
         .concurrency_support(false)
         // Whatever plugins do not need is attack surface.
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        .wasm_multi_memory(true)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_custom_page_sizes(false)
