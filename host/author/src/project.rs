@@ -46,7 +46,10 @@ pub(crate) struct Project {
 pub(crate) enum Target {
     Project(Project),
     /// A component, with the folder whose `tests/` are meant.
-    Component { file: PathBuf, folder: PathBuf },
+    Component {
+        file: PathBuf,
+        folder: PathBuf,
+    },
 }
 
 impl Language {
@@ -65,8 +68,10 @@ impl Project {
         let file = folder.join(MANIFEST);
         let shown = file.display();
         let text = fs::read_to_string(&file).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Failure::input(format!("`{}` is no plugin's project: there is no `{MANIFEST}`", folder.display()))
-                .hint("`snowgate plugin new NAME --lang rust` makes one"),
+            io::ErrorKind::NotFound => {
+                Failure::input(format!("`{}` is no plugin's project: there is no `{MANIFEST}`", folder.display()))
+                    .hint("`snowgate plugin new NAME --lang rust` makes one")
+            }
             _ => Failure::input(format!("could not read `{shown}`")).because(&error),
         })?;
         let manifest: Manifest = toml::from_str(&text).map_err(|error| {

@@ -17,8 +17,11 @@ pub(crate) struct Record {
     pub(crate) timestamp: Option<i64>,
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
-    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+    pub(crate) headers: Vec<Header>,
 }
+
+/// A name, and a value or null.
+pub(crate) type Header = (String, Option<Vec<u8>>);
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,9 +108,8 @@ impl Answer {
             ("keep", None) => Ok(Answer::Keep),
             ("drop", None) => Ok(Answer::Drop),
             ("replace", Some(outputs)) if !outputs.is_empty() => {
-                let read = |output: WrittenOutput<'_>| {
-                    Ok(Output { key: output.key.map(bytes).transpose()?, value: bytes(output.value)? })
-                };
+                let read =
+                    |output: WrittenOutput<'_>| Ok(Output { key: output.key.map(bytes).transpose()?, value: bytes(output.value)? });
                 outputs.into_iter().map(read).collect::<Result<_, String>>().map(Answer::Replace)
             }
             ("replace", _) => Err("`replace` wants `outputs`, at least one".to_owned()),
@@ -185,7 +187,7 @@ fn bytes(written: &RawValue) -> Result<Option<Vec<u8>>, String> {
     }
 }
 
-fn headers(written: &RawValue) -> Result<Vec<(String, Option<Vec<u8>>)>, String> {
+fn headers(written: &RawValue) -> Result<Vec<Header>, String> {
     if written.get().starts_with('[') {
         let pairs: Vec<(String, &RawValue)> = serde_json::from_str(written.get()).map_err(|error| format!("`headers`: {error}"))?;
         return pairs.into_iter().map(|(name, value)| Ok((name, bytes(value)?))).collect();

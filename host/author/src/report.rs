@@ -1,7 +1,7 @@
 //! What people and programs see: steps, tables, JSON, and failures that say what to do.
 
 use std::fmt::{self, Display};
-use std::io::{IsTerminal as _, Write as _, stdout};
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -46,16 +46,18 @@ impl Failure {
         self
     }
 
+    /// What another crate says went wrong.
+    pub(crate) fn of(kind: Kind, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
+        let failure = Failure { kind, message: error.to_string(), causes: Vec::new(), hint };
+        match error.source() {
+            Some(source) => failure.because(source),
+            None => failure,
+        }
+    }
+
     /// A plugin that does not load or start.
     pub(crate) fn of_plugin(error: &snowgate_transform::Error) -> Failure {
-        let mut failure = Failure::input(error.to_string());
-        let mut next = std::error::Error::source(error);
-        while let Some(cause) = next {
-            failure.causes.push(cause.to_string());
-            next = cause.source();
-        }
-        failure.hint = error.hint();
-        failure
+        Failure::of(Kind::Input, error, error.hint())
     }
 }
 
@@ -77,6 +79,11 @@ impl std::error::Error for Failure {}
 /// Prints a line. A reader who went away has heard enough.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(stdout().lock(), "{line}");
+}
+
+/// Tells a person something beside the output.
+pub(crate) fn note(line: impl Display) {
+    let _ = writeln!(stderr().lock(), "{line}");
 }
 
 /// A step that is done.

@@ -24,7 +24,7 @@ pub(crate) struct Instance {
 
 /// An engine that counts fuel, or the one that gateways use.
 pub(crate) fn engine(metered: bool) -> Result<Engine, Failure> {
-    Engine::new(&EngineSettings { cache: None, metered }).map_err(|error| Failure::of_plugin(&error))
+    Engine::new(&EngineSettings { metered }).map_err(|error| Failure::of_plugin(&error))
 }
 
 impl Loaded {
@@ -48,6 +48,12 @@ impl Loaded {
 }
 
 impl Instance {
+    /// The road without a plugin.
+    pub(crate) fn passthrough() -> Result<Instance, Failure> {
+        let chain = Chain::new(&[]).map_err(|error| Failure::of_plugin(&error))?;
+        Ok(Instance { chain, transformed: Transformed::new(), fuel: 0 })
+    }
+
     /// Shows it `records` in batches of `size`, as one partition's, and says what became of each.
     pub(crate) fn show(&mut self, records: &[Record], size: usize) -> Result<Vec<Answer>, Failure> {
         let mut answers = Vec::with_capacity(records.len());

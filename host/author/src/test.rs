@@ -44,11 +44,11 @@ pub struct Args {
 }
 
 /// One folder below `tests/`.
-struct Case {
+pub(crate) struct Case {
     name: String,
     folder: PathBuf,
-    config: String,
-    records: Vec<Record>,
+    pub(crate) config: String,
+    pub(crate) records: Vec<Record>,
     /// `None` before it was blessed.
     expected: Option<Vec<Answer>>,
     limits: CaseLimits,
@@ -105,7 +105,10 @@ fn run(component: &Path, folder: &Path, stateful: bool, filter: Option<&str>, bl
     let mut outcomes = Vec::new();
     for case in cases {
         if !loaded.contains_key(&case.config) {
-            loaded.insert(case.config.clone(), Loaded::load(&engine, component, &case.config).map_err(|failure| in_case(&case, failure))?);
+            loaded.insert(
+                case.config.clone(),
+                Loaded::load(&engine, component, &case.config).map_err(|failure| in_case(&case, failure))?,
+            );
         }
         outcomes.push(judge(&case, &loaded[&case.config], stateful, bless)?);
     }
@@ -143,6 +146,17 @@ fn find(tests: &Path, filter: Option<&str>) -> Result<Vec<Case>, Failure> {
 }
 
 impl Case {
+    /// The one of that name, or the first.
+    pub(crate) fn named(tests: &Path, name: Option<&str>) -> Result<Case, Failure> {
+        let cases = find(tests, None)?;
+        let names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
+        let case = cases.into_iter().find(|case| name.is_none_or(|name| case.name == name));
+        case.ok_or_else(|| {
+            Failure::input(format!("there is no case `{}`", name.unwrap_or_default()))
+                .hint(format!("there are {}", names.join(", ")))
+        })
+    }
+
     fn read(folder: PathBuf) -> Result<Case, Failure> {
         let records = read(&folder.join("input.jsonl"))?.unwrap_or_default();
         let wrong = |file: &str, why: String| Failure::input(format!("`{}` is wrong: {why}", folder.join(file).display()));

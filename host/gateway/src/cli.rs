@@ -97,6 +97,12 @@ pub(crate) enum Command {
         /// The other one
         second: String,
     },
+
+    /// Write plugins: make, build, test, run, measure and read them
+    Plugin {
+        #[command(subcommand)]
+        command: snowgate_author::Command,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -16,7 +16,7 @@ use clap::Parser as _;
 use tracing::error;
 
 use crate::cli::{Cli, Command};
-use crate::config::LogFormat;
+use crate::config::{LogConfig, LogFormat};
 use crate::report::Exit;
 use crate::settings::Settings;
 
@@ -61,6 +61,7 @@ fn main() -> ExitCode {
         Command::Verify { file, warehouse, first, second } => {
             load(&file.path).map_or(Exit::Config, |settings| verify::verify(&settings, warehouse.as_deref(), [&first, &second]))
         }
+        Command::Plugin { command } => author(command),
     };
     ExitCode::from(exit.code())
 }
@@ -82,6 +83,18 @@ fn connect(properties: Option<&Path>) -> Option<Settings> {
     Settings::of_worker(properties, std::env::vars())
         .inspect_err(|problems| say(std::io::stderr(), &report::explain(problems, None)))
         .ok()
+}
+
+/// What the author of a plugin asked for. What the plugin logs goes where a gateway's log goes.
+fn author(command: snowgate_author::Command) -> Exit {
+    telemetry::start(LogConfig::default());
+    let Err(failure) = snowgate_author::execute(command) else { return Exit::Done };
+    say(std::io::stderr(), &format!("{failure}\n"));
+    match failure.kind {
+        snowgate_author::Kind::Failed => Exit::Failed,
+        snowgate_author::Kind::Input => Exit::Config,
+        snowgate_author::Kind::Unreachable => Exit::Unreachable,
+    }
 }
 
 fn check(file: &Path) -> Exit {

@@ -121,7 +121,7 @@ pub(crate) fn describe(
 }
 
 /// What asking again does not cure.
-fn refusal(settings: &KafkaSettings, (code, words): &Report) -> Option<Error> {
+pub(crate) fn refusal(settings: &KafkaSettings, (code, words): &Report) -> Option<Error> {
     let (brokers, source) = (settings.brokers.clone(), Reason::new(words));
     match code {
         RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => {

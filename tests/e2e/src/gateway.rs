@@ -86,6 +86,11 @@ pub fn plugin(file: &str) -> PathBuf {
     Path::new(&folder).join(file)
 }
 
+/// The gateway's program.
+pub fn program() -> PathBuf {
+    binary("SNOWGATE_BIN")
+}
+
 fn binary(variable: &str) -> PathBuf {
     std::env::var_os(variable).unwrap_or_else(|| panic!("{variable} names a binary: use `cargo xtask test`")).into()
 }
@@ -115,7 +120,7 @@ impl Gateway {
         let file = world.file("config", "toml");
         fs::write(&file, text).expect("the test's folder is writable");
         let arguments = ["run".into(), "--config".into(), file.into_os_string()];
-        Gateway { process: Process::start(&binary("SNOWGATE_BIN"), &arguments, &[], &world.file("gateway", "log")) }
+        Gateway { process: Process::start(&program(), &arguments, &[], &world.file("gateway", "log")) }
     }
 
     pub fn wait_for_log(&self, text: &str) {
@@ -150,7 +155,7 @@ pub fn run_with(world: &World, command: &str, config: &str, more: &[&str]) -> (i
     let log = world.file(command, "log");
     let mut arguments = vec![command.into(), "--config".into(), file.into_os_string()];
     arguments.extend(more.iter().map(std::ffi::OsString::from));
-    let mut process = Process::start(&binary("SNOWGATE_BIN"), &arguments, &[], &log);
+    let mut process = Process::start(&program(), &arguments, &[], &log);
     let status = process.wait();
     (status.code().expect("it was not killed"), process.log())
 }

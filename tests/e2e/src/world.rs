@@ -41,6 +41,11 @@ impl World {
         World { sandbox, kafka, topic, dead_letter_topic, partitions, dir, files: AtomicU32::new(0) }
     }
 
+    /// Where its files are.
+    pub fn folder(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// A path of its own in the test's folder.
     pub fn file(&self, stem: &str, extension: &str) -> PathBuf {
         let number = self.files.fetch_add(1, Ordering::Relaxed);

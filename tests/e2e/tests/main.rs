@@ -3,6 +3,7 @@
 //! `cargo xtask test` builds what they need and names it in the environment. They run on the sandbox's broker, and with
 //! `--kafka apache` on Apache Kafka.
 
+mod author;
 mod back_pressure;
 mod bad_input;
 mod connect;

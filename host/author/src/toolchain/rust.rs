@@ -21,7 +21,11 @@ impl Toolchain for Rust {
         // What the compiler says of a target does not tell whether its library is there; its folder does.
         let library = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
         let there = library.is_ok_and(|out| PathBuf::from(String::from_utf8_lossy(&out.stdout).trim()).is_dir());
-        if there { Vec::new() } else { vec![Missing { what: format!("Rust's target {TARGET}"), install: format!("rustup target add {TARGET}") }] }
+        if there {
+            Vec::new()
+        } else {
+            vec![Missing { what: format!("Rust's target {TARGET}"), install: format!("rustup target add {TARGET}") }]
+        }
     }
 
     fn build(&self, project: &Project) -> Result<PathBuf, Failure> {
@@ -29,12 +33,12 @@ impl Toolchain for Rust {
         cargo.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
         let messages = run(&mut cargo, &project.folder)?;
         let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let built = artifacts.filter(|message| message["reason"] == "compiler-artifact").filter_map(|message| {
+        let mut built = artifacts.filter(|message| message["reason"] == "compiler-artifact").filter_map(|message| {
             let files = message["filenames"].as_array()?;
             files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm")).map(PathBuf::from)
         });
         // Of all that was built the project's own library comes last.
-        built.last().ok_or_else(|| {
+        built.next_back().ok_or_else(|| {
             Failure::input(format!("cargo built no component of `{}`", project.folder.display()))
                 .hint("its `Cargo.toml` wants `[lib]` with `crate-type = [\"cdylib\"]`")
         })

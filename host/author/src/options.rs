@@ -1,0 +1,120 @@
+//! A plugin's options as its JSON Schema tells them, for people.
+
+use serde_json::Value;
+
+/// One option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) name: String,
+    /// What may be given, such as `string`, `[integer]` or `keep | drop`.
+    pub(crate) kind: String,
+    pub(crate) default: Option<String>,
+    pub(crate) required: bool,
+    pub(crate) about: String,
+}
+
+/// How far references are followed.
+const DEPTH: usize = 8;
+
+/// The options at the top of `schema`, in its order.
+pub(crate) fn of(schema: &Value) -> Vec<Choice> {
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let choice = |(name, property): (&String, &Value)| Choice {
+        name: name.clone(),
+        kind: kind(schema, property, DEPTH),
+        default: property.get("default").map(Value::to_string),
+        required: required.contains(&name.as_str()),
+        about: property["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "),
+    };
+    properties.map(choice).collect()
+}
+
+fn kind(root: &Value, schema: &Value, depth: usize) -> String {
+    if depth == 0 {
+        return "any".to_owned();
+    }
+    let deeper = |schema: &Value| kind(root, schema, depth - 1);
+    if let Some(target) = schema["$ref"].as_str().and_then(|target| root.pointer(target.strip_prefix('#')?)) {
+        return deeper(target);
+    }
+    if let Some(fixed) = schema.get("const") {
+        return plain(fixed);
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        return either(values.iter().map(plain).collect());
+    }
+    if let Some(all) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
+        return either(all.iter().map(deeper).collect());
+    }
+    let names: Vec<&str> = match &schema["type"] {
+        Value::String(name) => vec![name],
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        _ => return "any".to_owned(),
+    };
+    let one = |name: &str| match name {
+        "array" => format!("[{}]", schema.get("items").map_or("any".to_owned(), deeper)),
+        "object" => "table".to_owned(),
+        other => other.to_owned(),
+    };
+    either(names.into_iter().map(one).collect())
+}
+
+/// Whatever may be left out may also be null, which nobody wants to read.
+fn either(kinds: Vec<String>) -> String {
+    let mut some: Vec<String> = Vec::new();
+    for kind in kinds.into_iter().filter(|kind| kind != "null") {
+        if !some.contains(&kind) {
+            some.push(kind);
+        }
+    }
+    some.join(" | ")
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn options_are_told_in_one_line_each() {
+        let schema = json!({
+            "required": ["path"],
+            "properties": {
+                "path": { "type": "string", "description": "Where\n it stands." },
+                "names": { "type": "array", "items": { "type": ["string", "integer"] }, "default": [] },
+                "on_missing": { "$ref": "#/$defs/OnMissing", "default": "keep" },
+                "depth": { "type": ["integer", "null"] },
+                "steps": { "type": "array", "items": { "oneOf": [{ "type": "object" }, { "type": "string" }] } },
+                "anything": true,
+            },
+            "$defs": { "OnMissing": { "oneOf": [{ "const": "keep" }, { "enum": ["drop", "keep"] }] } },
+        });
+        let told: Vec<String> = of(&schema).into_iter().map(|it| format!("{} {} {:?}", it.name, it.kind, it.default)).collect();
+        assert_eq!(
+            told,
+            [
+                "path string None",
+                "names [string | integer] Some(\"[]\")",
+                "on_missing keep | drop Some(\"\\\"keep\\\"\")",
+                "depth integer None",
+                "steps [table | string] None",
+                "anything any None",
+            ]
+        );
+        assert!(of(&schema)[0].required && of(&schema)[0].about == "Where it stands.");
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_ends() {
+        let schema =
+            json!({ "properties": { "tree": { "$ref": "#/$defs/Tree" } }, "$defs": { "Tree": { "$ref": "#/$defs/Tree" } } });
+        assert_eq!(of(&schema)[0].kind, "any");
+        assert_eq!(of(&json!({})), []);
+    }
+}
