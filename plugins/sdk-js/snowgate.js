@@ -145,7 +145,7 @@ export class Record {
 }
 
 /** Makes the component's exports of a plugin's description and functions. */
-export function plugin({ name, version, needs = ["values"], configSchema, configure, transform }) {
+export function plugin({ name, version, needs = ["values"], configSchema, configure = refuseOptions, transform }) {
   let state;
   return {
     describe: () => ({
@@ -156,7 +156,7 @@ export function plugin({ name, version, needs = ["values"], configSchema, config
     }),
     configure: (config) => {
       try {
-        state = configure?.(JSON.parse(config));
+        state = configure(JSON.parse(config));
       } catch (error) {
         throw said(error);
       }
@@ -172,6 +172,10 @@ export function plugin({ name, version, needs = ["values"], configSchema, config
       }
     },
   };
+}
+
+function refuseOptions(config) {
+  for (const option of Object.keys(config)) throw new Error(`unknown option \`${option}\`, there are none`);
 }
 
 class Output {
