@@ -7,7 +7,7 @@ export const NOTHING = { data: new Uint8Array(0), ends: [], nulls: new Uint8Arra
 /** UTF-8 to text. Throws a `URIError` where it is none. */
 export function decode(bytes) {
   const latin1 = atob(bytes.toBase64());
-  return firstNonAscii(bytes) === -1 ? latin1 : decodeURIComponent(escape(latin1));
+  return isAscii(bytes) ? latin1 : decodeURIComponent(escape(latin1));
 }
 
 /** Text to UTF-8. Half a surrogate pair becomes U+FFFD, as everywhere else. */
@@ -15,14 +15,24 @@ function utf8(text) {
   return Uint8Array.fromBase64(btoa(unescape(encodeURIComponent(text.toWellFormed()))));
 }
 
-/** Where the first byte above 127 is, four bytes precisely, or -1. */
-export function firstNonAscii(bytes) {
-  const head = Math.min(bytes.length, (4 - (bytes.byteOffset % 4)) % 4);
-  for (let i = 0; i < head; i++) if (bytes[i] > 127) return i;
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + head, (bytes.length - head) >> 2);
-  for (let i = 0; i < words.length; i++) if ((words[i] & 0x80808080) !== 0) return head + 4 * i;
-  for (let i = head + 4 * words.length; i < bytes.length; i++) if (bytes[i] > 127) return i;
-  return -1;
+/** The high bits of four bytes. */
+const HIGH = 0x80808080 | 0;
+
+/** Whether all bytes are below 128. Eight words a step of the loop: what is spent is steps. */
+export function isAscii(bytes) {
+  const { buffer, byteOffset, length } = bytes;
+  const head = Math.min(length, -byteOffset & 3);
+  const count = (length - head) >> 2;
+  let seen = 0;
+  for (let i = 0; i < head; i++) seen |= bytes[i];
+  for (let i = head + 4 * count; i < length; i++) seen |= bytes[i];
+  const words = new Int32Array(buffer, byteOffset + head, count);
+  let i = 0;
+  for (; i + 8 <= count; i += 8) {
+    seen |= words[i] | words[i + 1] | words[i + 2] | words[i + 3] | words[i + 4] | words[i + 5] | words[i + 6] | words[i + 7];
+  }
+  for (; i < count; i++) seen |= words[i];
+  return (seen & HIGH) === 0;
 }
 
 /** `data` and `ends` of a column with these items: texts, bytes or `null`. */
@@ -39,7 +49,7 @@ function encodeAscii(items) {
   } catch {
     return null;
   }
-  if (firstNonAscii(data) !== -1) return null;
+  if (!isAscii(data)) return null;
   let end = 0;
   return { data, ends: items.map((item) => (end += item === null ? 0 : item.length)) };
 }

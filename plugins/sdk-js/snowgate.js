@@ -15,7 +15,7 @@
 import logging from "snowgate:transform/log@0.1.0";
 import metrics from "snowgate:transform/metrics@0.1.0";
 
-import { NOTHING, decode, encode, firstNonAscii, isNull, nulls } from "./columns.js";
+import { NOTHING, decode, encode, isAscii, isNull, nulls } from "./columns.js";
 
 const KEEP = { verdict: 0 };
 const DROP = { verdict: 1 };
@@ -219,7 +219,7 @@ class Column {
 
   text(index) {
     if (!this.#has(index)) return null;
-    this.#isAscii ??= firstNonAscii(this.#column.data) === -1;
+    this.#isAscii ??= isAscii(this.#column.data);
     if (!this.#isAscii) return decodeOrReject(this.bytes(index), this.#what);
     this.#latin1 ??= decode(this.#column.data);
     return this.#latin1.substring(this.#start(index), this.#column.ends[index]);
