@@ -120,3 +120,15 @@ PLAIN int strncmp(const char *left, const char *right, size_t size) {
 }
 
 PLAIN int strcmp(const char *left, const char *right) { return strncmp(left, right, SIZE_MAX); }
+
+// What the compiler calls to multiply 128 bits, and so to see whether a product of 64 fits. Used, for the linker's optimiser asks for it last.
+__attribute__((used)) __int128 __multi3(__int128 left, __int128 right) {
+    uint64_t a = (uint64_t)left, b = (uint64_t)right;
+    uint64_t a_low = (uint32_t)a, a_high = a >> 32, b_low = (uint32_t)b, b_high = b >> 32;
+    uint64_t low = a_low * b_low;
+    uint64_t middle = a_high * b_low + (low >> 32);
+    uint64_t other = a_low * b_high + (uint32_t)middle;
+    uint64_t high = a_high * b_high + (middle >> 32) + (other >> 32);
+    high += a * (uint64_t)(right >> 64) + b * (uint64_t)(left >> 64);
+    return (__int128)((unsigned __int128)high << 64 | (other << 32 | (uint32_t)low));
+}
