@@ -30,6 +30,9 @@ def export(plugin: type[Plugin]) -> type:
     from wit_world.exports import transform as wit
     from wit_world.imports import metrics
 
+    # Not in the object: each call comes to a new one.
+    configured: Plugin | None = None
+
     class Transform(exports.Transform):
         def describe(self) -> wit.Description:
             needs = wit.Columns(0)
@@ -39,14 +42,16 @@ def export(plugin: type[Plugin]) -> type:
             return wit.Description(plugin.name, plugin.version, needs, None if schema is None else json.dumps(schema))
 
         def configure(self, config: str) -> None:
+            nonlocal configured
             try:
-                self.plugin = plugin(json.loads(config))
+                configured = plugin(json.loads(config))
             except Exception as error:
                 raise Err(_said(error, ValueError)) from None
 
         def process(self, input: wit.Batch) -> wit.Output:
+            assert configured is not None, "the gateway configures before it sends records"
             try:
-                verdicts, sources, values, keys, failures = run(self.plugin, input)
+                verdicts, sources, values, keys, failures = run(configured, input)
                 for name, n in _counts.items():
                     metrics.add(name, n)
             except Exception as error:
