@@ -1,5 +1,8 @@
 //! How each language's tools make a component of a project.
 
+mod c;
+mod js;
+mod python;
 mod rust;
 
 use std::fmt::Write as _;
@@ -29,7 +32,9 @@ pub(crate) struct Missing {
 pub(crate) fn of(language: Language) -> &'static dyn Toolchain {
     match language {
         Language::Rust => &rust::Rust,
-        Language::C | Language::Js | Language::Python => &rust::Rust,
+        Language::C => &c::C,
+        Language::Js => &js::Js,
+        Language::Python => &python::Python,
     }
 }
 

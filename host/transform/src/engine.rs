@@ -144,9 +144,10 @@ fn config(metered: bool) -> Config {
         .compiler_inlining(Inlining::Yes)
         .max_wasm_stack(STACK_BYTES)
         .concurrency_support(false)
+        // What copies between the components that a component is made of, as those of QuickJS are, sees both memories.
+        .wasm_multi_memory(true)
         // Whatever plugins do not need is attack surface.
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_custom_page_sizes(false)

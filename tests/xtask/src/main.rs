@@ -4,7 +4,7 @@
 //! machine, the error names it and how to get it. Whatever a command starts ends with it, on every way out.
 //!
 //! In reading order: [`workspace`] knows where things are, [`terminal`] prints, [`process`] runs programs; [`wasm_target`], [`plugins`]
-//! and [`build`] make what the others need; [`kafka`], [`sandbox`], [`gateway`] and [`connect`] start the world; [`python`] makes what clients run in; [`judge`] compares what was published
+//! and [`build`] make what the others need; [`kafka`], [`sandbox`], [`gateway`] and [`connect`] start the world; [`python`] makes what clients run in, [`languages`] what plugins are built with; [`judge`] compares what was published
 //! with what arrived; the rest are commands.
 
 mod bench;
@@ -15,6 +15,7 @@ mod fmt;
 mod gateway;
 mod judge;
 mod kafka;
+mod languages;
 mod licences;
 mod lint;
 mod plugins;

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that can be tested on this machine, and by name what cannot.
 //!
-//! Three suites: the host workspace's unit tests and doctests, the guest workspace's tests, and the end-to-end tests with the real
-//! binaries, which this command builds and names in the environment. Ends with the sum as a plain line, `N passed, N failed`; a run in
+//! Four suites: the host workspace's unit tests and doctests, the guest workspace's tests, the end-to-end tests with the real
+//! binaries, which this command builds and names in the environment, and a plugin from nothing to rows in each language. Ends with the sum as a plain line, `N passed, N failed`; a run in
 //! which nothing was tested is a failed run.
 
 use std::fs;
@@ -12,7 +12,7 @@ use crate::kafka::{self, Kind, Lease};
 use crate::process::logged;
 use crate::terminal::{count, done, failed, say, skipped, title};
 use crate::workspace::Workspace;
-use crate::{Outcome, build, plugins, wasm_target};
+use crate::{Outcome, build, languages, plugins, wasm_target};
 
 /// Lines shown of what a failed test printed.
 const SHOWN: usize = 150;
@@ -50,6 +50,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
     guests.args(["test", "--locked", "--release", "--no-fail-fast", "--workspace"]).args(filter);
     suite(workspace, "plugin tests", &mut guests, &mut sum)?;
     end_to_end(workspace, args.kafka, filter, &mut sum)?;
+    languages(workspace, filter, &mut sum)?;
     sum.conclude(args.require_all)
 }
 
@@ -90,6 +91,23 @@ fn end_to_end(workspace: &Workspace, kind: Kind, filter: Option<&str>, sum: &mut
         cargo.env("KAFKA_BOOTSTRAP", lease.bootstrap()).envs(lease.secure());
     }
     suite(workspace, label, &mut cargo, sum)
+}
+
+/// Plugins in the languages that this machine has the tools of, or can get them.
+fn languages(workspace: &Workspace, filter: Option<&str>, sum: &mut Sum) -> Outcome {
+    let tools = languages::install(workspace)?;
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--locked", "--release", "--no-fail-fast", "--workspace", "--test", "languages"]).args(filter).arg("--");
+    for (language, missing) in &tools.missing {
+        skipped(language.label, missing);
+        sum.skipped.push(language.label);
+        cargo.args(["--skip", language.tests]);
+    }
+    cargo
+        .env("PATH", &tools.path)
+        .env("SNOWGATE_BIN", workspace.binary("snowgate"))
+        .env("SNOWGATE_SANDBOX_BIN", workspace.binary("snowgate-sandbox"));
+    suite(workspace, "languages", &mut cargo, sum)
 }
 
 /// Runs `cargo test` and adds up what it says.

@@ -62,6 +62,35 @@ fn a_broken_component_is_refused() {
 }
 
 #[test]
+fn components_inside_of_a_component_may_hand_each_other_text() {
+    let text = refusal_of(
+        r#"(component
+            (component $taker
+                (core module $m
+                    (memory (export "memory") 1)
+                    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0))
+                    (func (export "take") (param i32 i32)))
+                (core instance $i (instantiate $m))
+                (func (export "take") (param "text" string)
+                    (canon lift (core func $i "take") (memory $i "memory") (realloc (func $i "realloc")))))
+            (component $giver
+                (import "take" (func $take (param "text" string)))
+                (core module $memory (memory (export "memory") 1))
+                (core instance $memory (instantiate $memory))
+                (core func $take (canon lower (func $take) (memory $memory "memory")))
+                (core module $m
+                    (import "" "take" (func $take (param i32 i32)))
+                    (func (export "give") (call $take (i32.const 0) (i32.const 0))))
+                (core instance $i (instantiate $m (with "" (instance (export "take" (func $take))))))
+                (func (export "give") (canon lift (core func $i "give"))))
+            (instance $taker (instantiate $taker))
+            (instance $giver (instantiate $giver (with "take" (func $taker "take"))))
+            (export "give" (func $giver "give")))"#,
+    );
+    assert_eq!(text, "plugin `odd` does not export `snowgate:transform/transform@0.1.0`; it exports `give`");
+}
+
+#[test]
 fn wasi_and_every_other_foreign_import_are_named_and_refused() {
     let text = refusal_of(
         r#"(component (import "wasi:clocks/monotonic-clock@0.2.3" (instance (export "now" (func (result u64)))))
