@@ -60,17 +60,39 @@ fn named(bytes: &[u8], name: &str) -> Vec<u8> {
 fn alone(manifest: &str, workspace: &str) -> String {
     let mut manifest: toml::Table = manifest.parse().expect("our own manifest");
     let workspace: toml::Table = workspace.parse().expect("our own manifest");
-    let inherited = |section: &str, key: &str| workspace["workspace"][section][key].clone();
-    let is_inherited = |value: &toml::Value| value.get("workspace").is_some();
-    for (section, source) in [("package", "package"), ("dependencies", "dependencies")] {
-        let table = manifest[section].as_table_mut().expect("a section is a table");
-        for (key, value) in table.iter_mut().filter(|(_, value)| is_inherited(value)) {
-            *value = inherited(source, key);
-        }
-    }
+    let workspace = workspace["workspace"].as_table().expect("a workspace's manifest");
     // How we lint is our business.
     manifest.remove("lints");
+    inherit(&mut manifest, workspace);
     toml::to_string(&manifest).expect("a table is TOML")
+}
+
+/// Puts what `KEY.workspace = true` means in its place, at any depth: something about the package, or a dependency.
+fn inherit(table: &mut toml::Table, workspace: &toml::Table) {
+    for (key, value) in table.iter_mut() {
+        let Some(inner) = value.as_table_mut() else { continue };
+        if inner.remove("workspace").is_none() {
+            inherit(inner, workspace);
+            continue;
+        }
+        let meant = workspace["package"].get(key).or(workspace["dependencies"].get(key)).expect("the workspace has it").clone();
+        if inner.is_empty() {
+            *value = meant;
+            continue;
+        }
+        // Features are added to those that all members have.
+        let mut all = match meant {
+            toml::Value::Table(table) => table,
+            version => toml::Table::from_iter([("version".to_owned(), version)]),
+        };
+        for (name, more) in std::mem::take(inner) {
+            match (all.get_mut(&name).and_then(toml::Value::as_array_mut), more) {
+                (Some(there), toml::Value::Array(more)) => there.extend(more),
+                (_, more) => drop(all.insert(name, more)),
+            }
+        }
+        *inner = all;
+    }
 }
 
 #[cfg(test)]
