@@ -19,6 +19,7 @@ pub struct Config {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = as_one_object)]
 pub(crate) enum Operation {
     /// Gives a field another name or place.
     Rename(Rename),
@@ -47,6 +48,7 @@ pub(crate) struct Rename {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mask {
+    #[schemars(length(min = 1))]
     pub(crate) fields: Vec<Path>,
     /// What stands in for the value. Default: `***`.
     pub(crate) with: Option<String>,
@@ -57,6 +59,7 @@ pub(crate) struct Mask {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hash {
+    #[schemars(length(min = 1))]
     pub(crate) fields: Vec<Path>,
     /// What goes before the value. Default: nothing.
     #[serde(default)]
@@ -66,6 +69,7 @@ pub(crate) struct Hash {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cast {
+    #[schemars(length(min = 1))]
     pub(crate) fields: Vec<Path>,
     pub(crate) to: Type,
     /// What becomes of a value that cannot be cast.
@@ -126,6 +130,25 @@ pub(crate) enum OnError {
     Null,
     /// It stays as it is.
     Keep,
+}
+
+/// Describes the operations as options of one object that takes one of them, instead of as forms that exclude each other: whoever
+/// holds a configuration against the schema can then tell what is wrong within the operation that was meant.
+fn as_one_object(schema: &mut schemars::Schema) {
+    let Some(serde_json::Value::Array(forms)) = schema.remove("oneOf") else { return };
+    let mut options = serde_json::Map::new();
+    for mut form in forms {
+        let what = form["description"].take();
+        for (name, option) in form["properties"].as_object_mut().into_iter().flatten() {
+            option["description"] = what.clone();
+            options.insert(name.clone(), option.take());
+        }
+    }
+    schema.insert("type".into(), "object".into());
+    schema.insert("properties".into(), options.into());
+    schema.insert("additionalProperties".into(), false.into());
+    schema.insert("minProperties".into(), 1.into());
+    schema.insert("maxProperties".into(), 1.into());
 }
 
 impl Config {
