@@ -272,3 +272,20 @@ fn a_self_test_finds_a_plugin_that_fails_at_anything_and_minds_no_verdict() {
     assert!(matches!(test(r#"{"do": "trap", "on": "{"}"#), Err(Error::SelfTest { reason: "plugin_trapped", .. })));
     assert!(test(r#"{"do": "reject", "on": "{"}"#).is_ok());
 }
+
+#[test]
+fn an_endless_plugin_of_one_pipeline_holds_up_no_batch_of_another() {
+    // One engine and its one clock, as in a gateway; a thread for each pipeline, as there.
+    let engine = Engine::new(&EngineSettings::default()).unwrap();
+    let chain = |config| Chain::new(&[Arc::new(Plugin::load(&engine, &hostile(config)).unwrap())]).unwrap();
+    let (mut endless, mut other) = (chain(r#"{"do": "loop"}"#), chain(r#"{"do": "drop", "on": "x"}"#));
+    let endless = std::thread::spawn(move || fates(&process(&mut endless, &["a", "b"])));
+    let mut batches = 0;
+    while !endless.is_finished() {
+        assert_eq!(fates(&process(&mut other, &["x", "y"])), (vec!["y".to_owned()], vec![]));
+        batches += 1;
+    }
+    // It spins three times for 310 ms; one that had to wait for that would come through a few times.
+    assert!(batches > 10, "{batches}");
+    assert_eq!(endless.join().unwrap(), (vec![], vec![(0, "plugin_timeout"), (1, "plugin_timeout")]));
+}
