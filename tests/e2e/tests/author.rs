@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use snowgate_e2e::{Config, Gateway, World, plugin};
+use snowgate_e2e::gateway::plugin;
+use snowgate_e2e::{Config, Gateway, World};
 
 /// What a command printed, and how it ended.
 struct Ran {
