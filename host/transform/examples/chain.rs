@@ -1,126 +1,137 @@
-//! Prints what a plugin chain costs a record: each plugin alone, and all of them in a row.
+//! What plugins cost a record in the chain of a gateway, how long an instance takes to start, and what the host allocates.
 //!
-//! `cargo run --release -p snowgate-transform --example chain -- FOLDER [ROUNDS]`, where FOLDER holds `kline_flatten.wasm` and
-//! `symbol_filter.wasm` (`cargo xtask plugins` builds them). The records are klines as the sandbox's source writes them, in batches
-//! of a thousand. The best round counts, as other programs on the machine only ever add time.
+//! `chain FOLDER ROUNDS [PLUGIN OPTIONS]…` prints a line of JSON for each plugin, whose component is in FOLDER or in the folder
+//! `fixtures` there. `cargo xtask bench plugins` runs it beside the same sources compiled natively. A plugin may be several, with
+//! `+` between their names, and their options an array.
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::error::Error;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
 use snowgate_transform::{Capability, Chain, Engine, EngineSettings, Limits, Plugin, PluginSettings, Transformed};
 
-const RECORDS: i64 = 1_000;
+#[path = "../../../plugins/bench/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod records;
 
-const SYMBOLS: [&str; 10] =
-    ["BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "AVAXUSDT", "LINKUSDT", "LTCUSDT"];
+use records::{BATCHES, Checksum, RECORDS, best_of, klines};
 
-/// Keeps all ten symbols, as someone does who only wants to be sure of what goes into a table.
-const FILTER: &str = r#"{"allow": ["*USDT"]}"#;
-/// Keeps nine of ten, one after another dropped.
-const FILTER_SOME: &str = r#"{"deny": ["DOGE*"]}"#;
+/// Instances that are started; the one in the middle counts.
+const STARTS: usize = 201;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().ok_or("which folder holds the plugins?")?;
-    let rounds: usize = arguments.next().map_or(Ok(300), |text| text.parse())?;
-    let only = arguments.next();
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-    let mut seed = 42;
-    let mut batch = RecordBatch::new(TopicPartition::new("binance_kline", 0));
-    for index in 0..RECORDS {
-        let value = kline(index, &mut seed);
-        let offset = Offset::new(index).ok_or("an index is an offset")?;
-        batch.push(offset, 1_767_225_600_000 + index, TimestampType::CreateTime, None, Some(value.as_bytes()));
+/// The system's allocator, with a count of what it was asked for.
+struct Counting;
+
+// SAFETY: everything is left to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        // SAFETY: as promised by the caller.
+        unsafe { System.alloc(layout) }
     }
 
-    let engine = Engine::new(&EngineSettings::default())?;
-    let load = |file: &str, config: &str| {
-        Plugin::load(
-            &engine,
-            &PluginSettings {
-                name: file.to_owned(),
-                path: Path::new(&folder).join(format!("{file}.wasm")),
-                sha256: None,
-                allow: Capability::ALL.to_vec(),
-                config_json: config.to_owned(),
-                limits: Limits::default(),
-            },
-        )
-        .map(Arc::new)
-    };
-    let flatten = load("kline_flatten", "{}")?;
-    let filter = load("symbol_filter", FILTER)?;
-    let filter_some = load("symbol_filter", FILTER_SOME)?;
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as promised by the caller.
+        unsafe { System.dealloc(pointer, layout) }
+    }
 
-    let mut out = std::io::stdout();
-    writeln!(out, "{RECORDS} records of {} bytes, best of {rounds} rounds, ns per record", batch.bytes() as i64 / RECORDS)?;
-    let cases = [
-        ("flatten", vec![&flatten]),
-        ("filter, keeps all", vec![&filter]),
-        ("filter, keeps 90 %", vec![&filter_some]),
-        ("flatten, filter", vec![&flatten, &filter]),
-        ("flatten, filter 90 %", vec![&flatten, &filter_some]),
-        ("filter, flatten", vec![&filter, &flatten]),
-    ];
-    for (name, plugins) in cases {
-        if only.as_ref().is_some_and(|only| only != name) {
-            continue;
-        }
-        let plugins: Vec<_> = plugins.into_iter().map(Arc::clone).collect();
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        // SAFETY: as promised by the caller.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = PathBuf::from(arguments.next().ok_or("which folder holds the plugins?")?);
+    let rounds: u32 = arguments.next().ok_or("how many rounds?")?.parse()?;
+    let engine = Engine::new(&EngineSettings::default())?;
+    let batches: Vec<RecordBatch> = (0..BATCHES).map(|index| batch(index * RECORDS, RECORDS)).collect();
+    while let (Some(name), Some(options)) = (arguments.next(), arguments.next()) {
+        let plugins = load(&engine, &folder, &name, &options)?;
         let mut chain = Chain::new(&plugins)?;
-        let mut transformed = Transformed::new();
-        let mut best = f64::INFINITY;
-        for _ in 0..rounds {
-            let start = Instant::now();
-            chain.process(&batch, &mut transformed)?;
-            best = best.min(start.elapsed().as_nanos() as f64 / RECORDS as f64);
+        let mut out = Transformed::new();
+        let mut checksum = Checksum::new();
+        for batch in &batches {
+            chain.process(batch, &mut out)?;
+            out.records.iter().for_each(|record| checksum.add(record.offset().get(), record.value()));
         }
-        let bytes = transformed.records.bytes() / transformed.records.len().max(1);
-        writeln!(out, "{name:<22} {best:7.1}   {} records of {bytes} bytes come out", transformed.records.len())?;
+        let nanos = best_of(rounds, || batches.iter().try_for_each(|batch| chain.process(batch, &mut out)))?;
+        let of_one = allocations(&mut chain, &batch(0, RECORDS), &mut out)?;
+        let of_two = allocations(&mut chain, &batch(0, 2 * RECORDS), &mut out)?;
+        let line = serde_json::json!({
+            "plugin": name,
+            "nanos": nanos,
+            "checksum": checksum.hex(),
+            "start_micros": start(&plugins)?,
+            "allocations_per_batch": of_one,
+            "allocations_per_record": of_two.saturating_sub(of_one) as f64 / RECORDS as f64,
+        });
+        writeln!(std::io::stdout(), "{line}")?;
     }
     Ok(())
 }
 
-/// A kline event of a random walk, as Python's `json.dumps` writes it.
-fn kline(index: i64, seed: &mut u64) -> String {
-    let mut random = |below: u64| {
-        *seed ^= *seed << 13;
-        *seed ^= *seed >> 7;
-        *seed ^= *seed << 17;
-        *seed % below
-    };
-    let symbol = SYMBOLS[index as usize % SYMBOLS.len()];
-    let decimals = [2, 2, 2, 2, 4, 5, 4, 2, 2, 2][index as usize % SYMBOLS.len()];
-    let opened = 1_767_225_600_000 + index / 10 * 60_000;
-    let mut price = || format!("{}.{:0decimals$}", 1 + random(5_000), random(10i64.pow(decimals as u32) as u64));
-    let (open, close, high, low, volume, quote, taker) = (price(), price(), price(), price(), price(), price(), price());
-    let trades = 1 + random(900);
-    format!(
-        concat!(
-            r#"{{"stream": "{lower}@kline_1m", "data": {{"e": "kline", "E": {at}, "s": "{symbol}", "k": {{"t": {opened}, "#,
-            r#""T": {closes}, "s": "{symbol}", "i": "1m", "f": {first}, "L": {last}, "o": "{open}", "c": "{close}", "#,
-            r#""h": "{high}", "l": "{low}", "v": "{volume}", "n": {trades}, "x": {closed}, "q": "{quote}", "#,
-            r#""V": "{base}", "Q": "{taker}", "B": "0"}}}}}}"#
-        ),
-        symbol = symbol,
-        opened = opened,
-        open = open,
-        close = close,
-        high = high,
-        low = low,
-        volume = volume,
-        quote = quote,
-        taker = taker,
-        trades = trades,
-        lower = symbol.to_lowercase(),
-        at = opened + 2_000,
-        closes = opened + 59_999,
-        first = 100_000 + index,
-        last = 100_000 + index + trades as i64,
-        closed = index % 30 == 0,
-        base = random(50_000),
-    )
+fn load(engine: &Engine, folder: &Path, names: &str, options: &str) -> Result<Vec<Arc<Plugin>>, Box<dyn Error>> {
+    let names: Vec<&str> = names.split('+').collect();
+    let options: Vec<serde_json::Value> =
+        if names.len() == 1 { vec![serde_json::from_str(options)?] } else { serde_json::from_str(options)? };
+    let mut plugins = Vec::new();
+    for (name, options) in names.into_iter().zip(options) {
+        let files = [folder.join(format!("{name}.wasm")), folder.join(format!("fixtures/{name}.wasm"))];
+        let path = files.into_iter().find(|file| file.is_file()).ok_or_else(|| format!("there is no `{name}.wasm`"))?;
+        let settings = PluginSettings {
+            name: name.to_owned(),
+            path,
+            sha256: None,
+            allow: Capability::ALL.to_vec(),
+            config_json: options.to_string(),
+            limits: Limits::default(),
+        };
+        plugins.push(Arc::new(Plugin::load(engine, &settings)?));
+    }
+    Ok(plugins)
+}
+
+fn batch(first: usize, count: usize) -> RecordBatch {
+    let mut batch = RecordBatch::new(TopicPartition::new("klines", 0));
+    for (offset, value) in (first as i64..).zip(klines(first, count)) {
+        let offset = Offset::new(offset).expect("an index is an offset");
+        batch.push(offset, 1_767_225_600_000 + offset.get(), TimestampType::CreateTime, None, Some(value.as_bytes()));
+    }
+    batch
+}
+
+/// What the host allocates for one batch, once its buffers have their size.
+fn allocations(chain: &mut Chain, batch: &RecordBatch, out: &mut Transformed) -> Result<u64, Box<dyn Error>> {
+    for _ in 0..3 {
+        chain.process(batch, out)?;
+    }
+    let before = ALLOCATIONS.load(Relaxed);
+    chain.process(batch, out)?;
+    Ok(ALLOCATIONS.load(Relaxed) - before)
+}
+
+/// Microseconds to start and configure an instance of each plugin.
+fn start(plugins: &[Arc<Plugin>]) -> Result<f64, Box<dyn Error>> {
+    let mut times = Vec::with_capacity(STARTS);
+    for _ in 0..STARTS {
+        let started = Instant::now();
+        let chain = Chain::new(plugins)?;
+        times.push(started.elapsed());
+        drop(chain);
+    }
+    times.sort_unstable();
+    Ok(times[STARTS / 2].as_nanos() as f64 / 1e3)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
 use crate::host::{HostState, clean};
+use crate::limits::Refused;
 
 /// Frames of a backtrace that are kept, beginning with the innermost: enough to leave the panic machinery and reach the author's code.
 pub(crate) const FRAMES: usize = 20;
@@ -28,8 +29,8 @@ pub(crate) enum FaultKind {
     Trapped(String),
     #[error("took longer than {0:?}")]
     TimedOut(Duration),
-    #[error("needs more memory than its limit of {0} bytes")]
-    OutOfMemory(usize),
+    #[error("{0}")]
+    OutOfMemory(Refused),
     #[error("{0}")]
     Contract(String),
 }
@@ -44,13 +45,13 @@ impl Fault {
     /// What happened when a call that had `time` ended with `error`.
     pub(crate) fn of(error: &wasmtime::Error, store: &Store<HostState>, time: Duration) -> Fault {
         let state = store.data();
-        let kind = match error.downcast_ref::<Trap>() {
-            Some(Trap::Interrupt) => FaultKind::TimedOut(time),
-            _ if state.limits.refused_memory() => FaultKind::OutOfMemory(state.limits.memory_bytes()),
+        let kind = match (error.downcast_ref::<Trap>(), state.limits.refused()) {
+            (Some(Trap::Interrupt), _) => FaultKind::TimedOut(time),
+            (_, Some(refused)) => FaultKind::OutOfMemory(refused),
             // A panic ends in a trap that says nothing; its message was the plugin's last line.
-            Some(trap) => FaultKind::Trapped(state.panic().map_or_else(|| trap.to_string(), clean)),
+            (Some(trap), None) => FaultKind::Trapped(state.panic().map_or_else(|| trap.to_string(), clean)),
             // Not a trap: an answer that could not be read, such as a list outside of its memory.
-            None => FaultKind::Contract(clean(&error.root_cause().to_string())),
+            (None, None) => FaultKind::Contract(clean(&error.root_cause().to_string())),
         };
         Fault { kind, backtrace: error.downcast_ref::<WasmBacktrace>().and_then(backtrace) }
     }

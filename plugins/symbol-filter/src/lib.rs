@@ -157,12 +157,14 @@ fn at_path<'a>(value: &'a [u8], path: &[String]) -> Result<Option<Cow<'a, [u8]>>
 
 /// Symbols that were judged before: however long the lists are, a symbol that comes again costs one look.
 struct Known {
-    entries: [(u128, bool); Known::ENTRIES],
+    /// 32 KiB. On the heap, because each move across the stack would touch fresh memory and double the time an instance takes to start.
+    entries: Box<[(u128, bool); Known::ENTRIES]>,
 }
 
 impl Default for Known {
     fn default() -> Known {
-        Known { entries: [(0, false); Known::ENTRIES] }
+        let entries = vec![(0, false); Known::ENTRIES].into_boxed_slice();
+        Known { entries: entries.try_into().expect("as many as there are") }
     }
 }
 

@@ -1,5 +1,5 @@
 //! `cargo xtask bench drain`: what a record costs on its way through the gateway, beside a plain consumer of the same topic. The other
-//! benchmarks are in [`connect`] and [`connectors`].
+//! benchmarks are in [`connect`], [`connectors`] and [`plugins`](self::plugins).
 //!
 //! Apache Kafka holds the klines before anything is measured. Then, in turn, round by round: a plain librdkafka batch consumer, the
 //! gateway as passthrough, the gateway with both plugins; each with a group and a table of its own, the gateway over TLS. What counts is the
@@ -8,6 +8,7 @@
 
 mod connect;
 mod connectors;
+mod plugins;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use crate::process::{Child, output};
 use crate::sandbox::{Options, Published, Sandbox, fresh_topics, source};
 use crate::terminal::{Progress, bold, done, duration, say, table, thousands, title, width};
 use crate::workspace::{Workspace, write_file};
-use crate::{Outcome, build, plugins, wasm_target};
+use crate::{Outcome, build, wasm_target};
 
 const TOPIC: &str = "bench_kline";
 const PARTITIONS: u16 = 4;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Connect(connect::Args),
     /// Many connectors in one process: start, answers, memory
     Connectors(connectors::Args),
+    /// What a plugin costs a record, beside the same sources compiled natively; starts, allocations
+    Plugins(plugins::Args),
 }
 
 #[derive(clap::Args)]
@@ -101,6 +104,7 @@ pub(crate) fn run(workspace: &Workspace, command: &Command) -> Outcome {
         Command::Drain(args) => drain(workspace, args),
         Command::Connect(args) => connect::run(workspace, args),
         Command::Connectors(args) => connectors::run(workspace, args),
+        Command::Plugins(args) => plugins::run(workspace, args),
     }
 }
 
@@ -108,7 +112,7 @@ fn drain(workspace: &Workspace, args: &Args) -> Outcome {
     title(&format!("Draining {} klines: {} rounds, {}", thousands(args.records), args.rounds, machine()));
     if !args.passthrough_only {
         wasm_target::ensure(workspace)?;
-        plugins::build(workspace)?;
+        crate::plugins::build(workspace)?;
     }
     build::programs(workspace)?;
     let lease = Lease::take()?;

@@ -101,6 +101,11 @@ fn four_gigabytes_of_aliased_strings_are_not_copied_out() {
 }
 
 #[test]
+fn a_log_line_of_eight_megabytes_is_not_copied_out() {
+    costs_only_the_record_at_fault("huge-log", "plugin_contract", "fuel");
+}
+
+#[test]
 fn the_message_of_a_panic_reaches_the_log_under_the_plugins_name() {
     let mut chain = chain(&[hostile(r#"{"do": "panic"}"#)]);
     let log = logged(|| drop(process(&mut chain, &["a"])));

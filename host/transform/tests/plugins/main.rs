@@ -3,9 +3,11 @@
 //! The components are built by `cargo xtask plugins`; the environment variable `SNOWGATE_PLUGINS` names the folder they are in.
 
 mod cache;
+mod frozen;
 mod hostile;
 mod load;
 mod real;
+mod start;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,91 @@
+//! What plugins cost a record when their sources are compiled natively and called over the same columns, without a gateway.
+//!
+//! `native ROUNDS [PLUGIN OPTIONS]…` prints a line of JSON for each plugin. `cargo xtask bench plugins` runs it beside the chain.
+
+use std::hint::black_box;
+use std::io::Write as _;
+
+use plugin_bench::{BATCHES, Checksum, RECORDS, best_of, klines};
+use snowgate_plugin::Transform;
+use snowgate_plugin::bindings::exports::snowgate::transform::transform::{Batch, Column, Headers};
+use snowgate_plugin::runner::Runner;
+
+#[path = "../../kline-flatten/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod kline_flatten;
+#[path = "../../fixtures/no-op/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod no_op;
+#[path = "../../symbol-filter/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod symbol_filter;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let rounds: u32 = arguments.next().ok_or("how many rounds?")?.parse()?;
+    while let (Some(plugin), Some(options)) = (arguments.next(), arguments.next()) {
+        let (nanos, checksum) = match plugin.as_str() {
+            "kline_flatten" => measure::<kline_flatten::KlineFlatten>(rounds, &options)?,
+            "no_op" => measure::<no_op::NoOp>(rounds, &options)?,
+            "symbol_filter" => measure::<symbol_filter::SymbolFilter>(rounds, &options)?,
+            other => return Err(format!("the sources of `{other}` are not included here").into()),
+        };
+        let line = serde_json::json!({"plugin": plugin, "nanos": nanos, "checksum": checksum});
+        writeln!(std::io::stdout(), "{line}")?;
+    }
+    Ok(())
+}
+
+fn measure<T: Transform>(rounds: u32, options: &str) -> Result<(f64, String), String> {
+    let batches: Vec<Batch> = (0..BATCHES).map(|index| batch(index * RECORDS)).collect();
+    let mut runner = Runner::<T>::new(options)?;
+    let mut checksum = Checksum::new();
+    for (index, batch) in batches.iter().enumerate() {
+        let output = runner.process(batch);
+        let mut outputs = output.sources.iter().enumerate().peekable();
+        for (record, verdict) in output.verdicts.iter().enumerate() {
+            let offset = (index * RECORDS + record) as i64;
+            if *verdict == 0 {
+                checksum.add(offset, item(&batch.values, record));
+            }
+            while let Some((output_index, _)) = outputs.next_if(|(_, source)| **source as usize == record) {
+                checksum.add(offset, item(&output.values, output_index));
+            }
+        }
+    }
+    let nanos = best_of(rounds, || {
+        for batch in &batches {
+            black_box(runner.process(black_box(batch)));
+        }
+        Ok::<(), String>(())
+    })?;
+    Ok((nanos, checksum.hex()))
+}
+
+fn batch(first: usize) -> Batch {
+    let mut values = empty();
+    for value in klines(first, RECORDS) {
+        values.data.extend_from_slice(value.as_bytes());
+        values.ends.push(values.data.len() as u32);
+    }
+    Batch {
+        topic: "klines".to_owned(),
+        partition: 0,
+        count: RECORDS as u32,
+        offsets: Vec::new(),
+        timestamps: Vec::new(),
+        values,
+        keys: empty(),
+        headers: Headers { counts: Vec::new(), names: empty(), values: empty() },
+    }
+}
+
+fn empty() -> Column {
+    Column { data: Vec::new(), ends: Vec::new(), nulls: Vec::new() }
+}
+
+/// No plugin that is measured makes a null.
+fn item(column: &Column, index: usize) -> Option<&[u8]> {
+    let start = if index == 0 { 0 } else { column.ends[index - 1] as usize };
+    Some(&column.data[start..column.ends[index] as usize])
+}

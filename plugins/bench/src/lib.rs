@@ -1,0 +1,96 @@
+//! What `cargo xtask bench plugins` measures with: the same records and the same checksum of what came out, for the plugins in the
+//! gateway's chain (`host/transform/examples/chain.rs`, which includes this file) and for the same sources compiled natively
+//! (`examples/native.rs`).
+
+use std::time::Instant;
+
+/// Records of one batch, and batches of one round: three megabytes, so that no batch waits in the nearest cache.
+pub const RECORDS: usize = 500;
+pub const BATCHES: usize = 20;
+
+const SYMBOLS: [&str; 10] =
+    ["BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "AVAXUSDT", "LINKUSDT", "LTCUSDT"];
+
+/// The values of `count` records from offset `first` on: kline events of a random walk, as Python's `json.dumps` writes them.
+pub fn klines(first: usize, count: usize) -> Vec<String> {
+    // Any number but zero; the batches differ, each run is the same.
+    let mut seed = 42 + first as u64;
+    (first..first + count).map(|index| kline(index, &mut seed)).collect()
+}
+
+fn kline(index: usize, seed: &mut u64) -> String {
+    let mut random = |below: u64| {
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        *seed % below
+    };
+    let symbol = SYMBOLS[index % SYMBOLS.len()];
+    let decimals = [2, 2, 2, 2, 4, 5, 4, 2, 2, 2][index % SYMBOLS.len()];
+    let opened = 1_767_225_600_000 + index as u64 / 10 * 60_000;
+    let mut price = || format!("{}.{:0decimals$}", 1 + random(5_000), random(10u64.pow(decimals as u32)));
+    let (open, close, high, low, volume, quote, taker) = (price(), price(), price(), price(), price(), price(), price());
+    let trades = 1 + random(900);
+    format!(
+        concat!(
+            r#"{{"stream": "{lower}@kline_1m", "data": {{"e": "kline", "E": {at}, "s": "{symbol}", "k": {{"t": {opened}, "#,
+            r#""T": {closes}, "s": "{symbol}", "i": "1m", "f": {first}, "L": {last}, "o": "{open}", "c": "{close}", "#,
+            r#""h": "{high}", "l": "{low}", "v": "{volume}", "n": {trades}, "x": {closed}, "q": "{quote}", "#,
+            r#""V": "{base}", "Q": "{taker}", "B": "0"}}}}}}"#
+        ),
+        symbol = symbol,
+        opened = opened,
+        open = open,
+        close = close,
+        high = high,
+        low = low,
+        volume = volume,
+        quote = quote,
+        taker = taker,
+        trades = trades,
+        lower = symbol.to_lowercase(),
+        at = opened + 2_000,
+        closes = opened + 59_999,
+        first = 100_000 + index,
+        last = 100_000 + index as u64 + trades,
+        closed = index.is_multiple_of(30),
+        base = random(50_000),
+    )
+}
+
+/// Nanoseconds a record in the best of `rounds` rounds of all batches: other programs on the machine only ever add time.
+pub fn best_of<E>(rounds: u32, mut round: impl FnMut() -> Result<(), E>) -> Result<f64, E> {
+    let mut best = f64::INFINITY;
+    for _ in 0..rounds {
+        let started = Instant::now();
+        round()?;
+        best = best.min(started.elapsed().as_nanos() as f64 / (RECORDS * BATCHES) as f64);
+    }
+    Ok(best)
+}
+
+/// FNV-1a over the records that go on.
+pub struct Checksum(u64);
+
+impl Checksum {
+    pub fn new() -> Checksum {
+        Checksum(0xcbf2_9ce4_8422_2325)
+    }
+
+    pub fn add(&mut self, offset: i64, value: Option<&[u8]>) {
+        let length = value.map_or(u64::MAX, |value| value.len() as u64);
+        for byte in offset.to_le_bytes().iter().chain(&length.to_le_bytes()).chain(value.unwrap_or_default()) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    pub fn hex(&self) -> String {
+        format!("{:016x}", self.0)
+    }
+}
+
+impl Default for Checksum {
+    fn default() -> Checksum {
+        Checksum::new()
+    }
+}
