@@ -108,12 +108,9 @@ pub(crate) struct Reloads {
 }
 
 impl Reloads {
-    pub(crate) fn succeeded(&self) {
-        self.succeeded.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn failed(&self) {
-        self.failed.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count(&self, succeeded: bool) {
+        let counter = if succeeded { &self.succeeded } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -312,7 +309,7 @@ fn resident_bytes() -> Option<u64> {
 }
 
 /// Compiling plugins takes a hundred megabytes that nobody needs afterwards, and the allocator would keep them.
-fn return_free_memory() {
+pub(crate) fn return_free_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: has no arguments that matter and touches nothing but free memory.
     unsafe {

@@ -17,7 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use self::watch::Watch;
-use crate::gateway::{Error, Gateway};
+use crate::gateway::{Error, Gateway, return_free_memory};
 use crate::group::Group;
 use crate::problems::{ConfigProblems, list};
 use crate::report;
@@ -79,26 +79,29 @@ async fn pause(watch: Option<Duration>) {
 
 impl Reloader {
     fn reload(&self) {
-        let settings = match self.written.as_ref().map(|written| Settings::load(&written.file)).transpose() {
-            Ok(settings) => settings,
-            Err(problems) => return self.failed(&problems.into()),
-        };
+        let failures = self.try_reload().unwrap_or_else(|problems| vec![problems.into()]);
+        self.gateway.reloads().count(failures.is_empty());
+        for failure in failures {
+            let hint = match &failure {
+                Failure::Config(_) => None,
+                Failure::Pipeline(error) => error.hint(),
+            };
+            error!("reload failed, all goes on as before: {}", report::trace(&failure, hint.as_deref()));
+        }
+        return_free_memory();
+    }
+
+    /// One pipeline after another; what failed with one of them harms no other.
+    fn try_reload(&self) -> Result<Vec<Failure>, ConfigProblems> {
+        let settings = self.written.as_ref().map(|written| Settings::load(&written.file)).transpose()?;
         if let (Some(before), Some(now)) = (&self.written, settings.as_ref().and_then(|settings| settings.written.as_ref())) {
             let waiting = before.differs_from(now);
             if !waiting.is_empty() {
                 warn!("these changes need a restart: {}", list(waiting.iter().map(String::as_str)));
             }
         }
-        let mut whole = true;
-        for group in self.gateway.groups() {
-            if let Err(error) = self.reload_pipeline(&group, settings.as_ref()) {
-                self.failed(&error.into());
-                whole = false;
-            }
-        }
-        if whole {
-            self.gateway.reloads().succeeded();
-        }
+        let reload = |group: &Arc<Group>| self.reload_pipeline(group, settings.as_ref()).err().map(Failure::from);
+        Ok(self.gateway.groups().iter().filter_map(reload).collect())
     }
 
     /// Gives a pipeline its transforms as they are now, if they are others than those it has.
@@ -122,15 +125,6 @@ impl Reloader {
         group.swap(plan).map_err(|source| failed(source.into()))?;
         info!(pipeline = %name, plugins = plugins.join(","), "plugins reloaded, each partition goes over when what it read is settled");
         Ok(())
-    }
-
-    fn failed(&self, failure: &Failure) {
-        self.gateway.reloads().failed();
-        let hint = match failure {
-            Failure::Config(_) => None,
-            Failure::Pipeline(error) => error.hint(),
-        };
-        error!("reload failed, all goes on as before: {}", report::trace(failure, hint.as_deref()));
     }
 }
 
