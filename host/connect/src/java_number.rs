@@ -167,6 +167,9 @@ mod tests {
             (f64::NEG_INFINITY, "-Infinity"),
         ] {
             assert_eq!(double_text(number), text);
+            let mut written = Vec::new();
+            write_double(number, &mut written);
+            assert_eq!(written, text.as_bytes());
         }
         assert_eq!(float_text(0.1), "0.1");
         assert_eq!(float_text(16_777_216.0), "1.6777216E7");

@@ -225,10 +225,11 @@ impl Transform {
         }
     }
 
-    /// What [`Transform::change`] makes of a text, where that is no text.
+    /// What [`Transform::change`] makes of a text, where that can be told without holding it.
     pub(crate) fn change_text(&self, target: Option<Type>, text: &str) -> Option<Value> {
         match (&self.0, target) {
             (Form::Cast(..), Some(target)) if target != Type::String => cast::read(text, target),
+            (Form::MaskField(_, mask), _) => mask.masked(&Value::String(String::new())).ok(),
             _ => None,
         }
     }

@@ -113,10 +113,11 @@ impl TextRoad {
             None => self.learn(record, text, variant)?,
         }
         let shape = &self.shapes[0];
+        let end = shape.end()?;
         for change in shape.lost_changes() {
             self.value(record, text, shape.change(*change).source, Some(*change))?;
         }
-        shape.end()
+        Some(end)
     }
 
     /// What of a record, besides its text, decides what the steps do: which headers it has, and whether it has a timestamp.

@@ -8,6 +8,9 @@ use crate::rows;
 use crate::settings::Line;
 use crate::smt::outline::{Chain, Change, Content, Outline, Source};
 
+/// Bytes of text between the values of a record.
+const MAX_BETWEEN: usize = 1 << 16;
+
 /// What becomes of all records of one shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -90,7 +93,7 @@ impl Shape {
         let (read, end) = (reading.read, reading.reader.at());
         outline.root = Content::Object(root);
         self.between.text.extend_from_slice(&text[read..end]);
-        Some(())
+        (self.between.text.len() <= MAX_BETWEEN).then_some(())
     }
 
     /// Makes a pattern of what steps left of the outline, if they `kept` it.
