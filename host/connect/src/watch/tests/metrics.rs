@@ -27,7 +27,10 @@ fn names_have_their_unit_and_only_counters_end_in_total() {
         assert!(name.starts_with("snowgate_") && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
         assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
         assert_eq!(name.ends_with("_info"), *kind == Kind::Info, "{name}");
-        assert!(labels.iter().all(|label| *label != "le" && label.bytes().all(|b| b.is_ascii_lowercase())), "{name}");
+        assert!(
+            labels.iter().all(|label| *label != "le" && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())),
+            "{name}"
+        );
         assert!(help.is_ascii() && !help.contains(['\n', '\\']) && !help.ends_with('.'), "{name}: {help}");
         assert!(!name.contains("duration") || name.contains("_seconds"), "{name}");
     }
