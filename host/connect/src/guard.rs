@@ -2,7 +2,7 @@
 //!
 //! A listener that others can reach needs TLS, a token or passwords, else it does not start. A request passes, in this order: its
 //! `Host` is one of ours, its page is one of ours if it changes something, it may come in, its body is small and arrives in time.
-//! `/livez` and `/readyz` answer anyone; `/metrics` anyone on loopback.
+//! `/livez` and `/readyz` answer anyone, but say why only to those who may come in; `/metrics` answers anyone on loopback.
 
 mod access;
 mod headers;
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub(crate) use access::MayRead;
 pub use headers::ResponseHeader;
 pub use serve::{Bound, bind, serve};
 

@@ -22,8 +22,9 @@ use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 
+use crate::guard::MayRead;
 use crate::snapshot::Snapshot;
 use crate::watch::events::Events;
 
@@ -74,9 +75,13 @@ async fn livez() -> Response {
     Json(serde_json::json!({ "status": "alive" })).into_response()
 }
 
-async fn readyz(State(watch): State<Watch>) -> Response {
-    let readiness = health::Readiness::of(&watch.source.look());
+/// Anyone learns whether we are ready; why not, those who may read what `/ui` shows.
+async fn readyz(State(watch): State<Watch>, may_read: Option<Extension<MayRead>>) -> Response {
+    let mut readiness = health::Readiness::of(&watch.source.look());
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if may_read.is_none() {
+        readiness.hide_reasons();
+    }
     (status, Json(readiness)).into_response()
 }
 

@@ -18,13 +18,16 @@ const ERRORS_KEPT: usize = 20;
 const STALL_MS: i64 = 60_000;
 /// A request that fails and is tried again is worth a word after this long.
 const TROUBLE_MS: i64 = 2_000;
+/// A member of a group without a partition for so long is worth a word: longer than a rebalance takes where everybody answers.
+const UNASSIGNED_MS: i64 = 30_000;
 /// No offset yet.
 const NONE: i64 = -1;
 /// Why a partition waits whose plugin failed too often.
 const RESTING: &str = "plugin_failing";
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Board {
+    group: String,
     partitions: Mutex<BTreeMap<TopicPartition, Arc<Place>>>,
     errors: Mutex<VecDeque<ErrorView>>,
     /// By channel: requests that fail and are tried again.
@@ -35,6 +38,20 @@ pub(crate) struct Board {
     failed: Mutex<Option<String>>,
     /// The state that was seen last, and since when.
     state: Mutex<Option<(&'static str, i64)>>,
+    /// Since when there has been no partition, where there is none; in milliseconds since 1970.
+    unassigned_since: AtomicI64,
+    standing: Mutex<Standing>,
+}
+
+/// How this member stands in its group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It asked to be a member; the group has not decided who has which partition.
+    Joining,
+    /// The group has decided.
+    Joined,
+    /// It is no member, for no topic's name matches this pattern.
+    WithoutTopics(String),
 }
 
 /// Where one partition stands.
@@ -64,6 +81,25 @@ pub(crate) enum Health {
 }
 
 impl Board {
+    /// Of a member of `group`, which has no partition yet.
+    pub(crate) fn new(group: &str) -> Board {
+        Board {
+            group: group.to_owned(),
+            partitions: Mutex::default(),
+            errors: Mutex::default(),
+            troubles: Mutex::default(),
+            kafka: Mutex::default(),
+            failed: Mutex::default(),
+            state: Mutex::default(),
+            unassigned_since: now().into(),
+            standing: Mutex::new(Standing::Joining),
+        }
+    }
+
+    pub(crate) fn stands(&self, standing: Standing) {
+        *lock(&self.standing) = standing;
+    }
+
     /// A partition came.
     pub(crate) fn enter(&self, partition: &TopicPartition, worker: u32, table: &str, channel: &str) -> Arc<Place> {
         let place = Arc::new(Place {
@@ -87,6 +123,9 @@ impl Board {
         let mut partitions = lock(&self.partitions);
         if partitions.get(partition).is_some_and(|current| Arc::ptr_eq(current, place)) {
             partitions.remove(partition);
+            if partitions.is_empty() {
+                self.unassigned_since.store(now(), Ordering::Relaxed);
+            }
             lock(&self.troubles).remove(&place.channel);
         }
     }
@@ -179,11 +218,52 @@ impl Board {
         if let Some(trouble) = &*lock(&self.kafka) {
             return Health::Stalled(trouble.clone());
         }
+        if let Some(why) = self.undecided() {
+            return Health::Stalled(why);
+        }
         let blocked = partitions.iter().find_map(|partition| {
             let blocked = partition.blocked.as_ref()?;
             Some(tell(partition, blocked))
         });
         blocked.map_or(Health::Running, Health::Stalled)
+    }
+
+    /// The group has been deciding for long, and there is no partition until it has.
+    fn undecided(&self) -> Option<String> {
+        let seconds = self.unassigned_for()?;
+        let group = &self.group;
+        (*lock(&self.standing) == Standing::Joining).then(|| {
+            format!(
+                "the group `{group}` has given it no partition for {seconds} s\n  because: the group has not decided yet; it may wait \
+                 for a member that went without a word, for as long as that one's `session.timeout.ms`\nhint: see who the members \
+                 are: kafka-consumer-groups --describe --members --group {group}"
+            )
+        })
+    }
+
+    /// Nothing is wrong, but there is nothing to do either: why.
+    pub(crate) fn spare(&self) -> Option<String> {
+        let seconds = self.unassigned_for()?;
+        let group = &self.group;
+        match &*lock(&self.standing) {
+            Standing::Joining => None,
+            Standing::Joined => Some(format!(
+                "the group `{group}` has given it no partition for {seconds} s\n  because: other members have all partitions\nhint: \
+                 see who has them: kafka-consumer-groups --describe --group {group}"
+            )),
+            Standing::WithoutTopics(pattern) => Some(format!(
+                "there has been no partition for {seconds} s\n  because: no topic that it may see matches `{pattern}`"
+            )),
+        }
+    }
+
+    /// How many seconds there has been no partition, once that is worth a word.
+    fn unassigned_for(&self) -> Option<i64> {
+        if !lock(&self.partitions).is_empty() {
+            return None;
+        }
+        let waited = now() - self.unassigned_since.load(Ordering::Relaxed);
+        (waited > UNASSIGNED_MS).then_some(waited / 1_000)
     }
 }
 
@@ -310,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_partition_is_seen_with_its_lag_and_what_blocks_it() {
-        let board = Board::default();
+        let board = Board::new("g");
         let partition = TopicPartition::new("t", 3);
         let place = board.enter(&partition, 1, "T", "t_3");
         let view = |high| board.partitions(|_| Some((0, high))).pop().unwrap();
@@ -339,7 +419,7 @@ mod tests {
 
     #[test]
     fn records_that_wait_with_nothing_settled_are_a_stall_and_a_record_after_a_silence_is_not() {
-        let board = Board::default();
+        let board = Board::new("g");
         let partition = TopicPartition::new("t", 0);
         let place = board.enter(&partition, 0, "T", "t_0");
         place.set(offset(6), offset(6), offset(6));
@@ -354,7 +434,7 @@ mod tests {
 
     #[test]
     fn a_rest_is_told_until_it_is_over_and_hides_no_block() {
-        let board = Board::default();
+        let board = Board::new("g");
         let place = board.enter(&TopicPartition::new("t", 0), 0, "T", "t_0");
         let reason = || board.partitions(|_| None).pop().unwrap().blocked.map(|blocked| blocked.reason);
         place.rest("plugin `p` rests".to_owned(), None);
@@ -369,7 +449,7 @@ mod tests {
 
     #[test]
     fn a_request_that_fails_again_and_again_is_told_until_it_is_answered_or_its_partition_goes() {
-        let board = Board::default();
+        let board = Board::new("g");
         let partition = TopicPartition::new("t", 0);
         let place = board.enter(&partition, 0, "T", "t_0");
         let told = || board.partitions(|_| None).pop().is_some_and(|view| view.blocked.is_some());
@@ -389,7 +469,7 @@ mod tests {
 
     #[test]
     fn a_partition_that_came_back_is_not_taken_away_by_its_earlier_owner() {
-        let board = Board::default();
+        let board = Board::new("g");
         let partition = TopicPartition::new("t", 0);
         let first = board.enter(&partition, 0, "T", "t_0");
         let second = board.enter(&partition, 1, "T", "t_0");
@@ -401,7 +481,7 @@ mod tests {
 
     #[test]
     fn the_newest_errors_are_kept_and_the_first_failure_stays() {
-        let board = Board::default();
+        let board = Board::new("g");
         for number in 0..30 {
             board.error(number.to_string());
         }
@@ -413,8 +493,33 @@ mod tests {
     }
 
     #[test]
+    fn a_member_without_a_partition_for_long_says_whether_the_group_decided_so() {
+        let board = Board::new("g");
+        let told = || (board.health(&[]), board.spare());
+        let long_ago = || board.unassigned_since.fetch_sub(UNASSIGNED_MS + 1, Ordering::Relaxed);
+        assert_eq!(told(), (Health::Running, None), "a rebalance takes its time");
+        long_ago();
+        let (Health::Stalled(why), None) = told() else { panic!("{:?}", told()) };
+        assert!(why.starts_with("the group `g` has given it no partition for 30 s\n  because: the group has not decided"), "{why}");
+        board.stands(Standing::Joined);
+        let (Health::Running, Some(why)) = told() else { panic!("{:?}", told()) };
+        assert!(why.contains("because: other members have all partitions"), "{why}");
+        let partition = TopicPartition::new("t", 0);
+        let place = board.enter(&partition, 0, "T", "t_0");
+        assert_eq!(told(), (Health::Running, None));
+        board.leave(&partition, &place);
+        assert_eq!(told(), (Health::Running, None), "the time without one begins anew");
+        long_ago();
+        assert!(board.spare().is_some());
+        board.stands(Standing::WithoutTopics("a.*".to_owned()));
+        assert!(board.spare().is_some_and(|why| why.contains("no topic that it may see matches `a.*`")));
+        board.stands(Standing::Joining);
+        assert!(matches!(board.health(&[]), Health::Stalled(_)));
+    }
+
+    #[test]
     fn an_absent_kafka_stalls_the_pipeline_until_it_is_back() {
-        let board = Board::default();
+        let board = Board::new("g");
         board.kafka(Some("no broker can be reached".to_owned()));
         assert_eq!(board.health(&[]), Health::Stalled("no broker can be reached".to_owned()));
         board.kafka(None);

@@ -23,7 +23,7 @@ use snowgate_snowflake::sql::{self, TableName};
 use snowgate_snowflake::wire::{ChannelName, PipeName};
 use tracing::{info, warn};
 
-use crate::board::{self, Board, Health};
+use crate::board::{self, Board, Health, Standing};
 use crate::budget::Budget;
 use crate::commits::Commits;
 use crate::gateway::Error;
@@ -200,7 +200,7 @@ impl Group {
     ) -> Result<Group, Error> {
         let commits = Commits::default();
         let mut tasks = vec![Background(process.runtime.spawn(commits.clone().follow(client.clone())))];
-        let (progress, board) = (Arc::new(Progress::default()), Arc::new(Board::default()));
+        let (progress, board) = (Arc::new(Progress::default()), Arc::new(Board::new(&settings.kafka.group)));
         let context = Arc::new(Context {
             clock: process.clock,
             policy: policy(&settings, process.budget.max()),
@@ -282,7 +282,12 @@ impl Group {
             tasks[index].failed |= blocked.needs_person;
             traces[index].push(board::tell(partition, blocked));
         }
-        if let Health::Stalled(why) = self.context.board.health(&[]) {
+        // What concerns no partition concerns every task.
+        let of_all = match self.context.board.health(&[]) {
+            Health::Stalled(why) => Some(why),
+            Health::Running | Health::Failed(_) => self.context.board.spare(),
+        };
+        if let Some(why) = of_all {
             traces.iter_mut().for_each(|trace| trace.push(why.clone()));
         }
         for (task, trace) in tasks.iter_mut().zip(traces) {
@@ -300,7 +305,7 @@ impl Group {
         let (context, settings) = (&self.context, &self.settings);
         let partitions = self.partitions();
         let (state, error) = match context.board.health(&partitions) {
-            Health::Running => ("RUNNING", None),
+            Health::Running => ("RUNNING", context.board.spare()),
             Health::Stalled(why) => ("STALLED", Some(why)),
             Health::Failed(why) => ("FAILED", Some(why)),
         };
@@ -355,6 +360,7 @@ impl Group {
 /// Subscribes to the topics whose names match, and to those that come later.
 async fn follow_topics(context: Arc<Context>, pattern: Arc<fancy_regex::Regex>) {
     let mut subscribed = Vec::new();
+    context.board.stands(Standing::WithoutTopics(pattern.to_string()));
     loop {
         let kafka = context.settings.kafka.clone();
         let listed = tokio::task::spawn_blocking(move || snowgate_kafka::topics(&kafka, TOPICS_PATIENCE)).await;
@@ -364,6 +370,10 @@ async fn follow_topics(context: Arc<Context>, pattern: Arc<fancy_regex::Regex>) 
                 matching.sort();
                 if matching != subscribed {
                     info!(pipeline = %context.settings.name, topics = matching.join(","), "topics that match the pattern");
+                    context.board.stands(match matching.is_empty() {
+                        true => Standing::WithoutTopics(pattern.to_string()),
+                        false => Standing::Joining,
+                    });
                     if let Some(consumer) = &*context.lock_consumer() {
                         consumer.subscribe(matching.clone());
                     }
@@ -419,6 +429,10 @@ impl Member {
 }
 
 impl Assignments for Member {
+    fn joined(&self) {
+        self.context.board.stands(Standing::Joined);
+    }
+
     fn assigned(&self, partitions: Vec<Assigned>) -> Vec<(TopicPartition, StartAt)> {
         let (start, started) = channel();
         let mut waiting: Vec<TopicPartition> = Vec::with_capacity(partitions.len());
@@ -451,6 +465,9 @@ impl Assignments for Member {
     }
 
     fn revoked(&self, partitions: &[TopicPartition], lost: bool) -> Vec<GroupOffset> {
+        if lost {
+            self.context.board.stands(Standing::Joining);
+        }
         let grace = self.stopping.grace.get().copied().unwrap_or(REVOKE_GRACE);
         let deadline = self.context.clock.now() + u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         let (done, drained) = channel();

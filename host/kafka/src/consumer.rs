@@ -33,6 +33,9 @@ const DROP_GRACE: Duration = Duration::from_secs(5);
 
 /// What the consumer tells its owner, always on the consumer's thread.
 pub trait Assignments: Send + Sync + 'static {
+    /// In the rebalance, before anything is assigned: the group has decided, even where it gives this member nothing.
+    fn joined(&self);
+
     /// In the rebalance, before the partitions start; the group waits for the answer. Returns where each one starts; a partition
     /// left out starts at its group offset or, without one, where `start` says.
     fn assigned(&self, partitions: Vec<Assigned>) -> Vec<(TopicPartition, StartAt)>;

@@ -106,6 +106,7 @@ impl Rebalance {
     /// Answers the group's assignment.
     pub(crate) fn assign(&self, client: &Client, list: &mut TopicPartitionList) {
         self.reached.store(true, Ordering::Relaxed);
+        self.assignments.joined();
         let partitions: Vec<TopicPartition> = native::entries(list).into_iter().map(|entry| entry.topic_partition).collect();
         let started = if partitions.is_empty() { Ok(()) } else { self.prepare(client, &partitions, list) };
         let result = match started {

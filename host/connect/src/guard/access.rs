@@ -34,6 +34,10 @@ pub(super) struct Gate {
     loopback: bool,
 }
 
+/// Goes with a request for what answers anyone, if whoever asks may read everything else too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MayRead;
+
 /// Asked by orchestrators, which know no password and call us by an address of their own.
 const OPEN: [&str; 2] = ["/livez", "/readyz"];
 
@@ -54,11 +58,15 @@ impl Gate {
     }
 
     /// The request with its body in hand, or why it is refused.
-    async fn pass(&self, request: Request) -> Result<Request, Response> {
+    async fn pass(&self, mut request: Request) -> Result<Request, Response> {
         let path = request.uri().path();
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
         let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        if !(safe && OPEN.contains(&path)) {
+        if safe && OPEN.contains(&path) {
+            if self.hosts.allow(&request) && self.is_let_in(request.headers()) {
+                request.extensions_mut().insert(MayRead);
+            }
+        } else {
             if !self.hosts.allow(&request) {
                 return Err(refusal(
                     StatusCode::MISDIRECTED_REQUEST,

@@ -13,6 +13,8 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{Auth, Bind, GuardError, Listeners, ResponseHeader, Tls, bind, serve};
+use crate::snapshot::{PipelineView, Snapshot};
+use crate::watch;
 
 const TOKEN: &str = "Bearer 0123456789abcdef";
 /// `ann:se:cret`
@@ -492,4 +494,24 @@ async fn a_certificate_that_cannot_be_used_is_an_error_at_the_start() {
     let mut settings = listeners();
     settings.binds[0].tls = true;
     assert!(matches!(bind(&settings).await.unwrap_err(), GuardError::NoCertificate { .. }));
+}
+
+#[tokio::test]
+async fn anyone_learns_whether_the_gateway_is_ready_and_those_who_may_come_in_why_not() {
+    let failed = PipelineView { state: "FAILED", error: Some("CANARY".to_owned()), ..PipelineView::default() };
+    let snapshot = move || Snapshot { pipelines: vec![failed.clone()], ..Snapshot::default() };
+    let server = start(&protected(), watch::router_over(snapshot)).await;
+    // Host, Authorization, whether the reasons are told.
+    for (host, login, told) in [
+        ("localhost", TOKEN, true),
+        ("localhost", BASIC, true),
+        ("localhost", "", false),
+        ("localhost", "Bearer wrong", false),
+        ("evil.example.test", TOKEN, false),
+    ] {
+        let answer = server.send(request("GET", "/readyz", &[("Host", host), ("Authorization", login)])).await;
+        assert_eq!((status(&answer), body(&answer).contains("CANARY")), (503, told), "{host} {login}: {answer}");
+        assert!(body(&answer).contains(r#""status":"not ready""#), "{answer}");
+    }
+    server.stop().await;
 }

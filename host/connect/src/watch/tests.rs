@@ -79,7 +79,7 @@ async fn get_of(snapshot: Snapshot, path: &str) -> (StatusCode, HeaderMap, Strin
 }
 
 async fn answer(router: Router, path: &str, accept: &str) -> (StatusCode, HeaderMap, String) {
-    let request = Request::get(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap();
+    let request = Request::get(path).header(header::ACCEPT, accept).extension(MayRead).body(Body::empty()).unwrap();
     let response = router.oneshot(request).await.unwrap();
     let (head, body) = response.into_parts();
     (head.status, head.headers, String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap())

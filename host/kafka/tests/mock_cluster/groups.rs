@@ -1,5 +1,6 @@
 //! Partitions come, go, start again and change hands, and no record is lost or read twice on the way.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -129,6 +130,17 @@ fn two_members_share_and_hand_over_partitions_and_each_record_is_read_once() {
     seen.sort();
     let all: Vec<String> = (0..4).flat_map(|number| (0..3).map(move |i| format!("{number}-{i}"))).collect();
     assert_eq!(seen, all);
+}
+
+#[test]
+fn a_member_that_gets_nothing_learns_that_the_group_has_decided() {
+    let cluster = Cluster::new(&[("orders", 1)]);
+    let settings = cluster.settings(&[]);
+    let first = Member::start(&settings, "orders");
+    let _reader = first.sole();
+    assert_eq!(first.owner.joined.load(Ordering::Relaxed), 1);
+    let second = Member::start(&settings, "orders");
+    eventually(|| (second.owner.joined.load(Ordering::Relaxed) > 0).then_some(()));
 }
 
 #[test]

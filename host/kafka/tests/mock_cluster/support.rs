@@ -1,6 +1,7 @@
 //! A cluster, a producer and an owner of partitions that passes on what it is told.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -98,10 +99,16 @@ pub(crate) struct Owner {
     pub(crate) starts: Mutex<BTreeMap<TopicPartition, StartAt>>,
     /// What a revoke commits.
     pub(crate) offsets: Mutex<BTreeMap<TopicPartition, GroupOffset>>,
+    /// How often the group has decided.
+    pub(crate) joined: AtomicU32,
     panics: bool,
 }
 
 impl Assignments for Owner {
+    fn joined(&self) {
+        self.joined.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn assigned(&self, partitions: Vec<Assigned>) -> Vec<(TopicPartition, StartAt)> {
         assert!(!self.panics, "told to panic");
         let starts = self.starts.lock().unwrap();
@@ -164,7 +171,8 @@ impl Member {
     fn start_as(settings: &KafkaSettings, topic: &str, starts: &[(TopicPartition, StartAt)], panics: bool) -> Member {
         let (sender, events) = mpsc::channel();
         let starts = Mutex::new(starts.iter().cloned().collect());
-        let owner = Arc::new(Owner { events: Mutex::new(sender), starts, offsets: Mutex::default(), panics });
+        let owner =
+            Arc::new(Owner { events: Mutex::new(sender), starts, offsets: Mutex::default(), joined: AtomicU32::new(0), panics });
         let consumer = Consumer::start(settings, &[topic.to_string()], owner.clone()).unwrap();
         Member { owner, consumer, events }
     }
