@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use snowgate_record::ErrorClass;
 
+pub use http::Access;
 pub use native::to_toml;
 pub use report::Report;
 
@@ -63,6 +64,10 @@ pub enum ImportError {
     Json(#[source] serde_json::Error),
     #[error("{0}")]
     Shape(String),
+    #[error("a login is `USER:PASSWORD`, or a token behind `Bearer`")]
+    Login,
+    #[error("`{}` holds no certificate in PEM", path.display())]
+    Authorities { path: PathBuf },
     #[error("`{url}` cannot be asked: {why}")]
     Url { url: String, why: &'static str },
     #[error("`{url}` did not answer")]
@@ -72,6 +77,11 @@ pub enum ImportError {
     #[error("`{}` {} masked: put the real text in their place first", keys.join("`, `"), if keys.len() == 1 { "is" } else { "are" })]
     Masked { keys: Vec<String> },
 }
+
+/// Where a login may stand: nobody else sees a file or a variable.
+const LOGINS: &str = "put `USER:PASSWORD` or `Bearer TOKEN` into a file and name it: `--login FILE` for the worker that is read, \
+                      `--register-login FILE` for the one that takes the connectors; or into the variable SNOWGATE_IMPORT_LOGIN or \
+                      SNOWGATE_REGISTER_LOGIN";
 
 impl ImportError {
     pub fn class(&self) -> ErrorClass {
@@ -84,14 +94,12 @@ impl ImportError {
 
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            ImportError::Url { why: http::NOT_PLAIN, .. } => {
-                Some("save the answer and import the file: `curl https://…/connectors?expand=info > connectors.json`")
-            }
+            ImportError::Url { why: http::HOLDS_LOGIN, .. } | ImportError::Refused { status: 401, .. } => Some(LOGINS),
             ImportError::Json(_) | ImportError::Shape(_) => Some(
                 "wanted is `{\"name\": …, \"config\": {…}}`, a configuration alone, what `GET /connectors?expand=info` answers, or a list of these",
             ),
-            ImportError::Refused { status: 401, .. } => {
-                Some("write user and password into the URL: `http://USER:PASSWORD@HOST:PORT`")
+            ImportError::Unreachable { url, .. } if url.starts_with("https:") => {
+                Some("where its certificate is of an authority of your own, name that one's certificate with `--ca FILE`")
             }
             _ => None,
         }
@@ -107,9 +115,9 @@ pub fn worker(mut properties: ConfigMap) -> Result<WorkerSettings, Vec<ConfigErr
 }
 
 /// Reads `source`: a URL of a worker or of one of its connectors, or a JSON file.
-pub fn read(source: &str, worker: &WorkerSettings) -> Result<Found, ImportError> {
+pub fn read(source: &str, access: &Access, worker: &WorkerSettings) -> Result<Found, ImportError> {
     if source.contains("://") {
-        return from_text(&http::get(&source::address(source)?)?, None, worker);
+        return from_text(&http::get(&source::address(source)?, access)?, None, worker);
     }
     let path = PathBuf::from(source);
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -134,14 +142,14 @@ pub fn from_text(text: &str, default_name: Option<&str>, worker: &WorkerSettings
 }
 
 /// Registers the connector with the Snowgate at `url`. That one validates it anew, with its own worker's settings and with Snowflake.
-pub fn register(url: &str, imported: &Imported) -> Result<(), ImportError> {
+pub fn register(url: &str, access: &Access, imported: &Imported) -> Result<(), ImportError> {
     let keys: Vec<String> =
         imported.config.iter().filter(|(key, value)| is_masked(key, value.as_deref())).map(|(key, _)| key.clone()).collect();
     if !keys.is_empty() {
         return Err(ImportError::Masked { keys });
     }
     let body = json!({"name": imported.name, "config": imported.config});
-    http::post(&source::base(url)?.with("/connectors"), &body.to_string())
+    http::post(&source::base(url)?.with("/connectors"), access, &body.to_string())
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ const VERDICTS: &[(&str, Verdict)] = &[
     ("errors.retry.delay.max.ms", NotNeeded("see `errors.retry.timeout`")),
     ("errors.tolerance", Honoured("`none` stops the partition at a record that fails, `all` sets it aside")),
     ("errors.log.enable", Honoured("failed records are logged")),
-    ("errors.log.include.messages", Honoured("the log names topic, partition and offset of the record")),
+    ("errors.log.include.messages", Honoured("the log says what the error says, too, which may quote the record")),
     ("topics", Honoured("the topics to read")),
     ("topics.regex", Honoured("a pattern for whole topic names, in Java's syntax")),
     (

@@ -64,7 +64,9 @@ pub struct WorkerSettings {
     /// Folders with plugins, from `plugin.path`.
     pub plugin_path: Vec<PathBuf>,
     /// `ERROR WARN INFO DEBUG TRACE`, where the image's variable says.
-    pub log_level: Option<String>,
+    pub log_level: Option<&'static str>,
+    /// Levels of single loggers, by the names that Connect's users know.
+    pub log_levels: Vec<(String, &'static str)>,
     /// What a person should know of the configuration: keys that are not known or do nothing here, each with the reason.
     pub notes: Vec<String>,
     /// All else, as it was written: `key.converter.schemas.enable` and the like.

@@ -45,26 +45,11 @@ pub(crate) enum Command {
 
     /// Say what becomes of the connectors of a Kafka Connect worker, and take them over
     ///
-    /// Reads their configurations from a worker (`http://HOST:PORT`, or one connector's address below it) or
+    /// Reads their configurations from a worker (`https://HOST:PORT`, or one connector's address below it) or
     /// from a JSON file, and says of each key what it does here and why. Nothing is changed at the source.
     /// Exit code 2 when something has to change first.
     #[command(verbatim_doc_comment)]
-    Import {
-        /// A URL or a file; `{"name": …, "config": {…}}`, a list, or what `/connectors?expand=info` answers
-        source: String,
-
-        /// Write a configuration file's pipeline to standard output, the words to standard error
-        #[arg(long, conflicts_with = "register")]
-        toml: bool,
-
-        /// Register the connectors with the Snowgate at this URL
-        #[arg(long, value_name = "URL")]
-        register: Option<String>,
-
-        /// The properties of the worker that they ran on, for what connectors leave to it
-        #[arg(long, value_name = "FILE")]
-        worker: Option<PathBuf>,
-    },
+    Import(ImportOptions),
 
     /// Try everything that `run` needs, and move nothing
     ///
@@ -111,4 +96,34 @@ pub(crate) struct ConfigFile {
         default_value = "snowgate.toml"
     )]
     pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportOptions {
+    /// A URL or a file; `{"name": …, "config": {…}}`, a list, or what `/connectors?expand=info` answers
+    pub(crate) source: String,
+
+    /// What the worker asks for: a file with `USER:PASSWORD` or `Bearer TOKEN` [or: SNOWGATE_IMPORT_LOGIN, the text itself]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) login: Option<PathBuf>,
+
+    /// Certificate authorities to trust in place of the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Write a configuration file's pipeline to standard output, the words to standard error
+    #[arg(long, conflicts_with = "register")]
+    pub(crate) toml: bool,
+
+    /// Register the connectors with the Snowgate at this URL
+    #[arg(long, value_name = "URL")]
+    pub(crate) register: Option<String>,
+
+    /// What that Snowgate asks for, as with `--login` [or: SNOWGATE_REGISTER_LOGIN]
+    #[arg(long, value_name = "FILE", requires = "register")]
+    pub(crate) register_login: Option<PathBuf>,
+
+    /// The properties of the worker that they ran on, for what connectors leave to it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) worker: Option<PathBuf>,
 }

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     let exit = match command {
         Command::Run { file } => load(&file.path).map_or(Exit::Config, |settings| run(&settings)),
         Command::Connect { properties } => connect(properties.as_deref()).map_or(Exit::Config, |settings| run(&settings)),
-        Command::Import { source, toml, register, worker } => import::import(&source, toml, register.as_deref(), worker.as_deref()),
+        Command::Import(options) => import::import(&options),
         Command::Check { file } => check(&file.path),
         Command::Verify { file, warehouse, first, second } => {
             load(&file.path).map_or(Exit::Config, |settings| verify::verify(&settings, warehouse.as_deref(), [&first, &second]))
@@ -68,6 +68,9 @@ fn main() -> ExitCode {
 
 fn run(settings: &Settings) -> Exit {
     let levels = telemetry::start(settings.log);
+    if let Some(worker) = &settings.worker {
+        levels.set_all(&worker.log_levels);
+    }
     let Err(failure) = gateway::run(settings, levels) else { return Exit::Done };
     let hint = failure.hint();
     match settings.log.format {

@@ -70,7 +70,7 @@ impl Settings {
         Ok(Settings {
             memory_max: MemoryConfig::default().max.bytes(),
             shutdown_grace: ShutdownConfig::default().grace.get(),
-            log: LogConfig { level: log_level(worker.log_level.as_deref()), ..LogConfig::default() },
+            log: LogConfig { level: log_level(worker.log_level), ..LogConfig::default() },
             otlp: None,
             snowflake: None,
             worker: Some(worker),

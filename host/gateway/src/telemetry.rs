@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
@@ -20,6 +20,7 @@ const LOG_VARIABLE: &str = "SNOWGATE_LOG";
 /// From here on there is a log. Called once, first thing.
 pub(crate) fn start(log: LogConfig) -> Levels {
     let asked = std::env::var(LOG_VARIABLE).ok().filter(|text| !text.trim().is_empty()).map(EnvFilter::try_new);
+    let by_variable = matches!(asked, Some(Ok(_)));
     let (filter, refused) = match asked {
         Some(Ok(filter)) => (filter, None),
         Some(Err(error)) => (EnvFilter::new(directives(log.level)), Some(error)),
@@ -45,7 +46,7 @@ pub(crate) fn start(log: LogConfig) -> Levels {
     if let Some(error) = refused {
         warn!(error = %error, "{LOG_VARIABLE} is not understood, `log.level` applies");
     }
-    Levels::new(log.level, apply)
+    Levels { by_variable, ..Levels::new(log.level, apply) }
 }
 
 type Apply = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
@@ -54,6 +55,8 @@ type Apply = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
 pub(crate) struct Levels {
     levels: Mutex<BTreeMap<String, &'static str>>,
     apply: Apply,
+    /// Whether [`LOG_VARIABLE`] has the word.
+    by_variable: bool,
 }
 
 /// Ours, by the names that the log shows, and what users of Connect call them.
@@ -77,7 +80,7 @@ impl Levels {
             LogLevel::Trace => "TRACE",
         };
         let names = LOGGERS.iter().map(|(name, _)| *name).chain([ROOT]);
-        Levels { levels: Mutex::new(names.map(|name| (name.to_owned(), level)).collect()), apply }
+        Levels { levels: Mutex::new(names.map(|name| (name.to_owned(), level)).collect()), apply, by_variable: false }
     }
 
     pub(crate) fn list(&self) -> Vec<(String, &'static str)> {
@@ -102,6 +105,18 @@ impl Levels {
         }
         let ours = levels.iter().filter(|(name, _)| *name != ROOT).map(|(name, level)| format!(",{name}={level}"));
         (self.apply)(EnvFilter::new(format!("warn{}", ours.collect::<String>())))
+    }
+
+    /// The levels that a worker starts with. The libraries of Java have no loggers here, and need none.
+    pub(crate) fn set_all(&self, levels: &[(String, &'static str)]) {
+        if self.by_variable {
+            return;
+        }
+        let absent: Vec<&str> =
+            levels.iter().filter(|(name, level)| !self.set(name, level)).map(|(name, _)| name.as_str()).collect();
+        if !absent.is_empty() {
+            info!(loggers = absent.join(","), "there are no loggers of these names");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, &'static str>> {
@@ -164,6 +179,8 @@ mod tests {
         assert_eq!((level("snowgate_kafka"), level("librdkafka"), level("snowgate")), ("DEBUG", "TRACE", "INFO"));
         assert!(applied.lock().unwrap().contains("snowgate_kafka=debug"), "{}", applied.lock().unwrap());
         assert!(!levels.set("com.example", "DEBUG") && !levels.set("org.apache.kafkaesque", "DEBUG"));
+        levels.set_all(&[("org.reflections".to_owned(), "WARN"), ("com.snowflake".to_owned(), "TRACE")]);
+        assert_eq!((level("snowgate_snowflake"), level("snowgate")), ("TRACE", "INFO"));
         assert!(levels.set("root", "ERROR"));
         assert!(levels.list().iter().all(|(_, level)| *level == "ERROR"));
     }

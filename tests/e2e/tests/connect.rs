@@ -177,6 +177,31 @@ fn a_dead_letter_carries_connects_headers() {
 }
 
 #[test]
+fn failed_records_are_logged_where_that_is_asked_for_and_with_their_error_where_that_is() {
+    let world = World::new(1);
+    world.kafka.produce(&world.topic, 0, ["not json", KLINE]);
+    let worker = Worker::start(&world, "");
+    for (name, log, messages) in [("quiet", "false", "true"), ("brief", "true", "false"), ("full", "true", "true")] {
+        let map = format!("{}:{name}", world.topic);
+        let more = [
+            ("errors.tolerance", "all"),
+            ("errors.log.enable", log),
+            ("errors.log.include.messages", messages),
+            ("snowflake.topic2table.map", map.as_str()),
+        ];
+        worker.create(&seed(&world, &world.unique(name), &more));
+    }
+    for table in ["QUIET", "BRIEF", "FULL"] {
+        eventually("the record behind it", || (world.sandbox.account(table, &world.topic).rows == 1).then_some(()));
+    }
+    let log = worker.gateway.stop_cleanly();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("record cannot be loaded")).collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(lines.iter().all(|line| line.contains("offset=0") && line.contains(&world.topic)), "{lines:#?}");
+    assert_eq!(lines.iter().filter(|line| line.contains("error=")).count(), 1, "{lines:#?}");
+}
+
+#[test]
 fn a_stalled_snowflake_is_told_in_the_status_and_goes_away_with_its_cause() {
     let world = World::new(1);
     let sink = world.unique("sink");

@@ -63,11 +63,23 @@ fn switches_do_what_they_say() {
         ("errors.deadletterqueue.topic.name", "dlq"),
         ("errors.deadletterqueue.topic.replication.factor", "1"),
         ("errors.deadletterqueue.context.headers.enable", "true"),
+        ("errors.log.enable", "true"),
+        ("errors.log.include.messages", "true"),
     ]);
     assert!(sink.rows.columns && !sink.rows.create_time && !sink.rows.push_time);
     assert_eq!((sink.channel_names, sink.tombstones), (ChannelNames::ConnectorAndTopic, Tombstones::Ignore));
     assert_eq!((sink.errors.tolerance, sink.errors.dead_letter_topic.as_deref()), (Tolerance::All, Some("dlq")));
     assert_eq!((sink.errors.dead_letter_replication, sink.errors.context_headers), (1, true));
+    assert!(sink.errors.log && sink.errors.log_messages);
+}
+
+#[test]
+fn rows_wait_half_a_second_however_long_the_client_may_lag() {
+    // The original takes whole seconds, one at the least.
+    for seconds in ["1", "600"] {
+        assert_eq!(settings(&[("snowflake.streaming.max.client.lag", seconds)]).linger_ms, 500);
+    }
+    assert_eq!(settings(&[]).linger_ms, 500);
 }
 
 #[test]

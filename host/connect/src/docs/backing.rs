@@ -103,7 +103,11 @@ pub(super) const ENDPOINTS: &[(&str, &str, &str)] = &[
     ("GET /admin/loggers/{logger}", "honoured", "replay:loggers-get-root replay:loggers-get-unknown"),
     ("PUT /admin/loggers/{logger}", "honoured", "replay:loggers-put"),
     ("GET /livez", "ours", "watch::tests::a_process_without_any_pipeline_is_alive_and_ready"),
-    ("GET /readyz", "ours", "watch::tests::failed_and_stalled_pipelines_are_named_with_their_reason_and_the_process_stays_alive"),
+    (
+        "GET /readyz",
+        "ours",
+        "watch::tests::failed_and_stalled_pipelines_are_named_with_their_reason_and_the_process_stays_alive guard::tests::anyone_learns_whether_the_gateway_is_ready_and_those_who_may_come_in_why_not",
+    ),
     (
         "GET /metrics",
         "ours, for Prometheus",
@@ -145,6 +149,12 @@ pub(super) const KEYS: &[(&str, &str)] = &[
         "errors.tolerance",
         "connector::tests::switches_do_what_they_say e2e::connect::a_record_that_cannot_be_converted_fails_its_task_with_the_reason_and_loses_nothing",
     ),
+    ("errors.log.enable", "e2e::connect::failed_records_are_logged_where_that_is_asked_for_and_with_their_error_where_that_is"),
+    (
+        "errors.log.include.messages",
+        "e2e::connect::failed_records_are_logged_where_that_is_asked_for_and_with_their_error_where_that_is",
+    ),
+    ("snowflake.streaming.max.client.lag", "connector::tests::rows_wait_half_a_second_however_long_the_client_may_lag"),
     ("topics", "connector::tests::a_configuration_of_version_3_that_streams"),
     ("topics.regex", "e2e::connect::a_connector_by_pattern_reads_the_topics_that_match"),
     ("errors.deadletterqueue.topic.name", "e2e::connect::a_dead_letter_carries_connects_headers"),

@@ -168,7 +168,7 @@ fn a_masked_secret_has_to_be_put_in_before_the_connector_is_registered() {
     let masked = of(&with(streaming(), &[("snowflake.private.key", "********")]));
     assert_eq!(fate(&masked, "snowflake.private.key"), report::Fate::Masked);
     assert!(!masked.report.is_taken());
-    let error = register("http://127.0.0.1:1", &masked).unwrap_err();
+    let error = register("http://127.0.0.1:1", &Access::default(), &masked).unwrap_err();
     assert_eq!(error.to_string(), "`snowflake.private.key` is masked: put the real text in their place first");
 }
 
@@ -331,32 +331,94 @@ fn serve(status: &'static str, body: String) -> (String, thread::JoinHandle<Stri
     (host, served)
 }
 
+fn access(login: &str) -> Access {
+    Access::default().with_login(login).unwrap()
+}
+
 #[test]
-fn a_worker_is_asked_for_all_or_for_one_and_with_the_login_of_the_url() {
+fn a_worker_is_asked_for_all_or_for_one_and_with_the_login() {
     let all = r#"{"a": {"info": {"config": {"connector.class": "SnowflakeSink"}}}}"#;
-    for (written, asked) in [
-        ("", "/connectors?expand=info"),
-        ("/", "/connectors?expand=info"),
-        ("/connectors/", "/connectors?expand=info"),
-        ("/connectors/a%20b", "/connectors/a%20b"),
+    for (written, asked, login, sent) in [
+        // me:p@ss
+        ("", "/connectors?expand=info", "me:p@ss\n", "authorization: basic bwu6cebzcw=="),
+        ("/", "/connectors?expand=info", "bearer  me:TOKEN ", "authorization: bearer me:token"),
+        ("/connectors/", "/connectors?expand=info", "Bearer TOKEN", "authorization: bearer token"),
+        ("/connectors/a%20b", "/connectors/a%20b", "me:p@ss", "authorization: basic bwu6cebzcw=="),
     ] {
         let (host, served) = serve("200 OK", all.to_owned());
-        let found = read(&format!("http://me:p%40ss@{host}{written}"), &plain()).unwrap();
+        let found = read(&format!("http://{host}{written}"), &access(login), &plain()).unwrap();
         assert_eq!(found.sinks[0].name, "a");
         let request = served.join().unwrap();
         assert!(request.starts_with(&format!("GET {asked} HTTP/1.1")), "{request}");
-        // me:p@ss
-        assert!(request.to_lowercase().contains("authorization: basic bwu6cebzcw=="), "{request}");
+        assert!(request.to_lowercase().contains(sent), "{request}");
     }
+}
+
+#[test]
+fn a_login_is_of_either_form_and_is_shown_to_nobody() {
+    for login in ["", "TOKEN", "Bearer", "me:two\nlines"] {
+        let error = Access::default().with_login(login).unwrap_err();
+        assert_eq!(error.to_string(), "a login is `USER:PASSWORD`, or a token behind `Bearer`", "{login}");
+    }
+    assert!(!format!("{:?}", access("me:hunter2")).contains("hunter2"));
+    let error = read("http://me:hunter2@connect:8083", &Access::default(), &plain()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`http://connect:8083` cannot be asked: it holds a login, which every other user of the machine sees"
+    );
+    assert!(!format!("{error:?}").contains("hunter2") && error.hint().unwrap().contains("--login FILE"));
+}
+
+/// As [`serve`], over TLS with a certificate of its own; gives the certificate, too.
+fn serve_tls(status: &'static str, body: String) -> (String, String, thread::JoinHandle<()>) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+    let served = thread::spawn(move || {
+        let connection = rustls::ServerConnection::new(std::sync::Arc::new(config)).unwrap();
+        let mut stream = rustls::StreamOwned::new(connection, listener.accept().unwrap().0);
+        let mut buffer = [0; 4096];
+        // Who does not trust the certificate hangs up.
+        if stream.read(&mut buffer).is_ok() {
+            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        }
+    });
+    (host, made.cert.pem(), served)
+}
+
+#[test]
+fn a_worker_with_a_certificate_is_asked_where_its_authority_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let (host, certificate, served) = serve_tls("200 OK", seed());
+    std::fs::write(&file, certificate).unwrap();
+    let trusting = Access::default().with_authorities(&file).unwrap();
+    assert_eq!(read(&format!("https://{host}"), &trusting, &plain()).unwrap().sinks.len(), 1);
+    served.join().unwrap();
+    // Another worker, whose certificate is not of that authority.
+    let (host, _, served) = serve_tls("200 OK", seed());
+    let error = read(&format!("https://{host}"), &trusting, &plain()).unwrap_err();
+    served.join().unwrap();
+    assert!(matches!(error, ImportError::Unreachable { .. }) && error.hint().unwrap().contains("--ca FILE"), "{error:?}");
+    std::fs::write(&file, "no certificate").unwrap();
+    assert!(matches!(Access::default().with_authorities(&file), Err(ImportError::Authorities { .. })));
 }
 
 #[test]
 fn a_connector_is_registered_as_it_was_given() {
     let imported = one(&seed());
     let (host, served) = serve("201 Created", "{}".to_owned());
-    register(&format!("http://{host}/connectors"), &imported).unwrap();
+    register(&format!("http://{host}/connectors"), &access("Bearer TOKEN"), &imported).unwrap();
     let request = served.join().unwrap();
     assert!(request.starts_with("POST /connectors HTTP/1.1"), "{request}");
+    assert!(request.to_lowercase().contains("authorization: bearer token"), "{request}");
     let body: serde_json::Value = serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!(body, serde_json::from_str::<serde_json::Value>(&seed()).unwrap());
 }
@@ -365,7 +427,7 @@ fn a_connector_is_registered_as_it_was_given() {
 fn a_refusal_is_told_in_the_workers_words_and_a_redirect_is_not_followed() {
     let refused = |status, body: &str| {
         let (host, served) = serve(status, body.to_owned());
-        let error = register(&format!("http://me:hunter2@{host}"), &one(&seed())).unwrap_err();
+        let error = register(&format!("http://{host}"), &access("me:hunter2"), &one(&seed())).unwrap_err();
         served.join().unwrap();
         assert!(!format!("{error} {error:?}").contains("hunter2"));
         (error.class(), error.to_string().replace(&host, "HOST"))
@@ -380,11 +442,11 @@ fn a_refusal_is_told_in_the_workers_words_and_a_redirect_is_not_followed() {
 
 #[test]
 fn what_cannot_be_asked_says_what_to_do() {
-    let error = read("https://me:hunter2@connect:8083/connectors", &plain()).unwrap_err();
-    assert_eq!(error.to_string(), "`https://connect:8083` cannot be asked: only plain `http://` is spoken here");
-    assert!(error.hint().unwrap().contains("curl"));
+    let read = |source: &str| read(source, &Access::default(), &plain());
+    let error = read("ftp://connect:8083/connectors").unwrap_err();
+    assert_eq!(error.to_string(), "`ftp://connect:8083` cannot be asked: only `http://` and `https://` are spoken here");
     // Port 0 takes no connection.
-    let error = read("http://127.0.0.1:0", &plain()).unwrap_err();
+    let error = read("http://127.0.0.1:0").unwrap_err();
     assert_eq!(error.class(), ErrorClass::Transient);
-    assert!(matches!(read("/nowhere/at/all.json", &plain()).unwrap_err(), ImportError::File { .. }));
+    assert!(matches!(read("/nowhere/at/all.json").unwrap_err(), ImportError::File { .. }));
 }

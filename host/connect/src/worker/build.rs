@@ -63,6 +63,7 @@ pub(super) fn build(mut properties: ConfigMap, base_dir: &Path) -> Result<Worker
     let show_secrets = reader.flag("snowgate.show.secrets", false);
     let admin = reader.admin();
     let log_level = reader.log_level();
+    let log_levels = reader.log_levels();
     let text = |key: &str, default: &str| reader.text(key).unwrap_or(default).to_owned();
     let (bootstrap_servers, group_id) = (reader.list("bootstrap.servers", "localhost:9092"), text("group.id", "connect-cluster"));
     let (key_converter, header_converter) = (text("key.converter", STRING_CONVERTER), text("header.converter", SIMPLE_HEADERS));
@@ -95,6 +96,7 @@ pub(super) fn build(mut properties: ConfigMap, base_dir: &Path) -> Result<Worker
         snowflake_tls_ca,
         plugin_path,
         log_level,
+        log_levels,
         notes,
         properties,
     })
@@ -229,15 +231,37 @@ impl Reader<'_> {
         }
     }
 
-    fn log_level(&mut self) -> Option<String> {
+    fn log_level(&mut self) -> Option<&'static str> {
         const KEY: &str = "log4j.root.loglevel";
-        let level = self.text(KEY)?.to_ascii_uppercase();
+        let level = self.text(KEY)?.to_owned();
+        self.level(KEY, &level)
+    }
+
+    /// `LOGGER=LEVEL,…`, as the image writes it into Connect's own configuration of the log.
+    fn log_levels(&mut self) -> Vec<(String, &'static str)> {
+        const KEY: &str = "log4j.loggers";
+        let mut levels = Vec::new();
+        for item in self.list(KEY, "") {
+            match item.split_once('=') {
+                Some((logger, level)) => {
+                    levels.extend(self.level(KEY, level.trim()).map(|level| (logger.trim().to_owned(), level)));
+                }
+                None => self.fault(KEY, format!("`{item}` names no level"), "write LOGGER=LEVEL, separated by commas"),
+            }
+        }
+        levels
+    }
+
+    fn level(&mut self, key: &str, level: &str) -> Option<&'static str> {
+        let level = level.to_ascii_uppercase();
         match level.as_str() {
-            "ERROR" | "WARN" | "INFO" | "DEBUG" | "TRACE" => Some(level),
-            "FATAL" | "OFF" => Some("ERROR".to_owned()),
-            "ALL" => Some("TRACE".to_owned()),
+            "ERROR" | "FATAL" | "OFF" => Some("ERROR"),
+            "WARN" => Some("WARN"),
+            "INFO" => Some("INFO"),
+            "DEBUG" => Some("DEBUG"),
+            "TRACE" | "ALL" => Some("TRACE"),
             _ => {
-                self.fault(KEY, format!("there is no log level `{level}`"), "write ERROR, WARN, INFO, DEBUG or TRACE");
+                self.fault(key, format!("there is no log level `{level}`"), "write ERROR, WARN, INFO, DEBUG or TRACE");
                 None
             }
         }

@@ -272,6 +272,7 @@ fn every_problem_is_told_at_once_with_its_key() {
         ("config.providers", "a,b"),
         ("config.providers.a.class", "x.Vault"),
         ("log4j.root.loglevel", "loud"),
+        ("log4j.loggers", "org.apache.kafka=DEBUG,com.snowflake,root=chatty"),
         ("response.http.headers.config", "put X: y"),
         ("rest.advertised.port", "big"),
     ]);
@@ -285,11 +286,28 @@ fn every_problem_is_told_at_once_with_its_key() {
         "config.providers.b.class: provider `b` has no class",
         "Invalid value maybe for configuration topic.tracking.enable: Expected value to be either true or false; write true or false",
         "log4j.root.loglevel: there is no log level `LOUD`",
+        "log4j.loggers: `com.snowflake` names no level",
+        "log4j.loggers: there is no log level `CHATTY`",
     ];
     assert_eq!(errors.len(), begins.len(), "{errors:#?}");
     for (error, begin) in errors.iter().zip(begins) {
         assert!(error.starts_with(begin), "{error}\n{begin}");
     }
+}
+
+#[test]
+fn the_levels_of_loggers_are_taken_as_the_image_writes_them() {
+    let variables = [
+        ("CONNECT_LOG4J_ROOT_LOGLEVEL", "off"),
+        ("CONNECT_LOG4J_LOGGERS", "org.reflections=ERROR, com.snowflake.kafka.connector=debug,org.apache.kafka.clients=ALL"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let settings = from_properties(from_environment(variables.into_iter())).unwrap();
+    assert_eq!(settings.log_level, Some("ERROR"));
+    let expected =
+        [("org.reflections", "ERROR"), ("com.snowflake.kafka.connector", "DEBUG"), ("org.apache.kafka.clients", "TRACE")];
+    assert_eq!(settings.log_levels, expected.map(|(logger, level)| (logger.to_owned(), level)));
+    assert!(settings.notes.is_empty(), "{:?}", settings.notes);
 }
 
 #[test]

@@ -106,6 +106,7 @@ const VERDICTS: &[Verdict] = &[
     not_needed("metrics.*", METRICS),
     not_needed("confluent.*", "settings of additions that are not here"),
     mapped("log4j.root.loglevel", "the level of the log"),
+    mapped("log4j.loggers", "the levels of our loggers, by Connect's names for them; others have no like here"),
     not_needed("log4j.*", "levels are set at /admin/loggers"),
     not_needed("jmx.*", METRICS),
     not_needed("kafka.heap.opts", JVM),
