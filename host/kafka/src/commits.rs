@@ -58,6 +58,11 @@ impl Commits {
         }
     }
 
+    /// Whether nothing is to be sent or answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        lock(&self.flight).sent.is_none() && lock(&self.pending).is_empty()
+    }
+
     /// Takes an answer in, and sends what is pending when it is time. Does not wait.
     pub(crate) fn tick(&self, client: &Client, owned: impl Fn(&TopicPartition) -> bool) -> Result<(), Error> {
         let mut flight = lock(&self.flight);

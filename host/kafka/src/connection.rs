@@ -96,6 +96,11 @@ impl Connection {
         (!same).then_some(ConnectionState::Down(error))
     }
 
+    /// Whether nothing is wrong, as far as we were told.
+    pub(crate) fn is_up(&self) -> bool {
+        self.down.is_none()
+    }
+
     /// The brokers did something for us.
     pub(crate) fn up(&mut self) -> Option<ConnectionState> {
         self.down.take().map(|_| ConnectionState::Up)

@@ -25,8 +25,11 @@ use crate::native::{self, Client};
 use crate::queue::{PartitionQueue, Split};
 use crate::rebalance::Rebalance;
 
-/// How long one poll waits: the latency of commands, and twenty wake-ups a second when idle.
+/// How long one poll waits while there is something to look after: commits, trouble. What librdkafka has to tell ends a poll at once.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How long it waits otherwise: the latency of commands, and two wake-ups a second. Hundreds of idle connectors share a processor.
+const IDLE_POLL: Duration = Duration::from_millis(500);
 
 /// How long a consumer that is dropped rather than stopped may take to leave its group.
 const DROP_GRACE: Duration = Duration::from_secs(5);
@@ -205,7 +208,7 @@ impl Consumer {
         // A thread that is gone has left its result.
         let _ = self.commands.send(Command::Stop(deadline));
         // A little longer than the thread itself waits, so that its answer arrives.
-        match thread.ended.recv_timeout(grace + 4 * POLL) {
+        match thread.ended.recv_timeout(grace + IDLE_POLL + 4 * POLL) {
             Ok(result) => {
                 // It has nothing left to do but return.
                 let _ = thread.handle.join();
@@ -260,7 +263,8 @@ impl Driver {
     /// Polls until told to stop, then leaves the group. Returns the deadline that it kept or missed.
     fn run(&mut self) -> Instant {
         loop {
-            self.poll();
+            let quiet = self.rebalance().commits.is_idle() && self.connection.is_up();
+            self.poll(if quiet { IDLE_POLL } else { POLL });
             while let Ok(command) = self.inbox.try_recv() {
                 match command {
                     Command::Restart(partition, from, ready) => ready(self.rebalance().restart(&self.client, &partition, from)),
@@ -296,12 +300,12 @@ impl Driver {
             return;
         }
         while !self.client.closed() && Instant::now() < deadline {
-            self.poll();
+            self.poll(POLL);
         }
     }
 
-    fn poll(&mut self) {
-        match self.client.poll(POLL) {
+    fn poll(&mut self, patience: Duration) {
+        match self.client.poll(patience) {
             None => {}
             Some(Ok(record)) => {
                 // Its partition's queue lacks it now, so the partition must start again from what its owner knows.

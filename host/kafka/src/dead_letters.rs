@@ -25,8 +25,8 @@ use crate::config::KafkaSettings;
 use crate::context::log_line;
 use crate::error::{Error, Reason};
 
-/// How long one poll waits; a receipt itself arrives at once.
-const POLL: Duration = Duration::from_millis(100);
+/// How long one poll waits, and so how long the thread may take to end. A receipt ends a poll at once.
+const POLL: Duration = Duration::from_millis(500);
 
 /// A record set aside, with the reason.
 #[derive(Debug, Clone, Copy)]

@@ -221,6 +221,28 @@ fn a_stalled_snowflake_is_told_in_the_status_and_goes_away_with_its_cause() {
 }
 
 #[test]
+fn a_connector_that_its_group_gives_no_partition_says_so_and_is_ready_all_the_same() {
+    let world = World::new(1);
+    let sink = world.unique("sink");
+    world.produce_numbers(0, 0..10);
+    // The embedded broker decides nearly a session timeout after a member came.
+    let connector = seed(&world, &sink, &[("tasks.max", "1"), ("consumer.override.session.timeout.ms", "6000")]);
+    let workers = [Worker::start(&world, ""), Worker::start(&world, "")];
+    workers.iter().for_each(|worker| worker.create(&connector));
+    world.wait_for_rows(10);
+    let spare = eventually("one of two members to say that it has no partition", || {
+        workers.iter().find(|worker| worker.status(&sink)["tasks"][0]["trace"].is_string())
+    });
+    let status = spare.status(&sink);
+    let trace = status["tasks"][0]["trace"].as_str().unwrap_or_default();
+    assert!(trace.contains("has given it no partition for") && trace.contains("other members have all partitions"), "{status:#}");
+    assert_eq!((&status["connector"]["state"], &status["tasks"][0]["state"]), (&json!("RUNNING"), &json!("RUNNING")));
+    assert_eq!(spare.get("/readyz").0, 200);
+    workers.into_iter().for_each(|worker| drop(worker.stop_cleanly()));
+    world.assert_exactly_once();
+}
+
+#[test]
 fn transforms_change_the_rows_and_the_table_as_in_connect() {
     let world = World::new(1);
     let sink = world.unique("sink");
