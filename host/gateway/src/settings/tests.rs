@@ -536,3 +536,18 @@ fn a_pipeline_beside_connectors_still_needs_snowflake() {
     let shown = refused("[kafka]\nbrokers = [\"a:1\"]\n\n[connect]\n\n[pipeline.klines]\ntopics = [\"t\"]\n");
     assert!(shown.contains("section `[snowflake]` is missing"), "{shown}");
 }
+
+#[test]
+fn a_collector_is_an_http_address_without_a_login() {
+    let with = |otlp: &str| format!("{SMALLEST}\n[telemetry]\notlp = {otlp:?}\n");
+    assert_eq!(Folder::new().load(SMALLEST).unwrap().otlp, None);
+    assert_eq!(Folder::new().load(&with("https://c:4318/otlp")).unwrap().otlp.as_deref(), Some("https://c:4318/otlp"));
+    for (otlp, problem, hint) in [
+        ("localhost:4318", "`telemetry.otlp` is no address that begins with `http://` or `https://`", "http://localhost:4318"),
+        ("https://", "`telemetry.otlp` is no address", "http://localhost:4318"),
+        ("https://me:hunter2@c", "`telemetry.otlp` holds a login", "OTEL_EXPORTER_OTLP_HEADERS"),
+    ] {
+        let text = refused(&with(otlp));
+        assert!(text.contains(problem) && text.contains(hint) && !text.contains("hunter2"), "{text}");
+    }
+}
