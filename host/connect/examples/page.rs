@@ -107,6 +107,7 @@ impl World {
                 max_bytes: 512 << 20,
                 resident_bytes: Some(187 << 20),
             },
+            spans_lost: None,
             pipelines,
         }
     }
