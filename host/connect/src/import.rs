@@ -98,7 +98,7 @@ impl ImportError {
             ImportError::Json(_) | ImportError::Shape(_) => Some(
                 "wanted is `{\"name\": …, \"config\": {…}}`, a configuration alone, what `GET /connectors?expand=info` answers, or a list of these",
             ),
-            ImportError::Unreachable { url, .. } if url.starts_with("https:") => {
+            ImportError::Unreachable { source, .. } if http::is_about_trust(source) => {
                 Some("where its certificate is of an authority of your own, name that one's certificate with `--ca FILE`")
             }
             _ => None,

@@ -26,7 +26,7 @@ use crate::group::{Group, OnFailure, Process};
 use crate::settings::{PipelineSettings, Settings};
 use crate::stages::Plan;
 use crate::telemetry::Levels;
-use crate::traces::Traces;
+use crate::traces::{ExporterRefused, Traces};
 use crate::worker::Clock;
 
 /// How long brokers may take to describe themselves at the start.
@@ -54,7 +54,7 @@ pub(crate) enum Error {
     #[error("the connectors kept in the state folder cannot be used")]
     State { source: snowgate_connect::store::StoreError },
     #[error("traces cannot be sent")]
-    Traces { source: opentelemetry_otlp::ExporterBuildError },
+    Traces { source: ExporterRefused },
     #[error("the runtime could not be started")]
     Runtime { source: std::io::Error },
 }

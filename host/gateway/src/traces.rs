@@ -40,22 +40,26 @@ pub(crate) struct Traces {
     account: Arc<Account>,
 }
 
+/// Why traces cannot be sent; without the login that an address may hold.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct ExporterRefused(String);
+
 impl Traces {
     /// Sends to the collector at `otlp`, else to the one that OpenTelemetry's own variables name. `None` where nobody names one.
     ///
     /// The other variables (headers, timeout, compression, sampler, limits) are read by OpenTelemetry itself.
-    pub(crate) fn start(
-        otlp: Option<&str>,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Traces>, ExporterBuildError> {
-        let said = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let Some(collector) = collector(otlp, said) else { return Ok(None) };
+    pub(crate) fn start(otlp: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Traces>, ExporterRefused> {
+        let said = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let Some(named) = collector(otlp, said) else { return Ok(None) };
+        let collector = without_login(&named);
         let mut exporter = opentelemetry_otlp::SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
         if let Some(otlp) = otlp {
             exporter = exporter.with_endpoint(endpoint(otlp));
         }
-        let exporter = exporter.build()?;
-        let room = said("OTEL_BSP_MAX_QUEUE_SIZE").and_then(|size| size.trim().parse().ok()).unwrap_or(QUEUE_SPANS);
+        let refused = |error: ExporterBuildError| ExporterRefused(error.to_string().replace(&named, &collector));
+        let exporter = exporter.build().map_err(refused)?;
+        let room = said("OTEL_BSP_MAX_QUEUE_SIZE").and_then(|size| size.parse().ok()).unwrap_or(QUEUE_SPANS);
         info!(%collector, "traces are sent");
         let account = Arc::new(Account::new(collector, room));
         let processor = export::processor(exporter, &account);
@@ -81,16 +85,20 @@ impl Traces {
     }
 }
 
-/// The collector to send to, as the log may show it: a variable may hold a password.
+/// The collector to send to, as it is named.
 fn collector(otlp: Option<&str>, said: impl Fn(&str) -> Option<String>) -> Option<String> {
     let off = said("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
         || said("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
     let by_variable = || ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].into_iter().find_map(said);
-    let collector = otlp.map(str::to_owned).or_else(by_variable).filter(|_| !off)?;
-    Some(match (collector.split_once("://"), collector.rsplit_once('@')) {
+    otlp.map(str::to_owned).or_else(by_variable).filter(|_| !off)
+}
+
+/// An address as it may be shown: a variable may hold a password.
+fn without_login(address: &str) -> String {
+    match (address.split_once("://"), address.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => collector,
-    })
+        _ => address.to_owned(),
+    }
 }
 
 /// The address for traces, from the one for everything.

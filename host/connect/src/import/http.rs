@@ -128,6 +128,16 @@ fn answer(address: &Address, called: Result<Response<Body>, ureq::Error>) -> Res
     Err(ImportError::Refused { url: address.0.clone(), status, message: message(&text) })
 }
 
+/// Whether the other side could not prove who it is.
+pub(super) fn is_about_trust(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
+        // Rustls speaks through the socket, too.
+        ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
+    }
+}
+
 /// What Connect says in an answer that is an error.
 fn message(text: &str) -> String {
     #[derive(Deserialize)]

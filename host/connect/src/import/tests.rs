@@ -446,7 +446,8 @@ fn what_cannot_be_asked_says_what_to_do() {
     let error = read("ftp://connect:8083/connectors").unwrap_err();
     assert_eq!(error.to_string(), "`ftp://connect:8083` cannot be asked: only `http://` and `https://` are spoken here");
     // Port 0 takes no connection.
-    let error = read("http://127.0.0.1:0").unwrap_err();
+    let error = read("https://127.0.0.1:0").unwrap_err();
+    assert_eq!(error.hint(), None);
     assert_eq!(error.class(), ErrorClass::Transient);
     assert!(matches!(read("/nowhere/at/all.json").unwrap_err(), ImportError::File { .. }));
 }

@@ -243,11 +243,19 @@ fn the_file_or_a_variable_names_the_collector_and_a_variable_turns_it_off() {
     assert_eq!(with(None, &[]), None);
     assert_eq!(with(file, &[variable]).as_deref(), file);
     assert_eq!(with(None, &[variable]).as_deref(), Some("http://variable:4318"));
-    let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://user:CANARY@traces/path");
+    let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://traces/path");
     assert_eq!(with(None, &[variable, traces]).as_deref(), Some("https://traces/path"));
     assert_eq!(with(file, &[("OTEL_SDK_DISABLED", "TRUE")]), None);
     assert_eq!(with(file, &[("OTEL_TRACES_EXPORTER", "none")]), None);
     assert_eq!(with(file, &[("OTEL_TRACES_EXPORTER", "otlp"), ("OTEL_SDK_DISABLED", "false")]).as_deref(), file);
+}
+
+#[test]
+fn an_address_is_shown_without_its_login() {
+    assert_eq!(without_login("https://user:CANARY@host:4318/path"), "https://host:4318/path");
+    assert_eq!(without_login("http://host:4318"), "http://host:4318");
+    let refused = Traces::start(Some("http://user:CANARY@no host"), |_| None).unwrap_err();
+    assert!(!format!("{refused:?}").contains("CANARY") && refused.to_string().contains("http://no host"), "{refused}");
 }
 
 #[test]
