@@ -38,14 +38,14 @@ impl Access {
     /// With the login that `text` holds: `USER:PASSWORD`, or a token behind `Bearer`.
     pub fn with_login(self, text: &str) -> Result<Access, ImportError> {
         let text = text.trim();
+        if text.chars().any(char::is_control) {
+            return Err(ImportError::Login);
+        }
         let header = match text.split_once(char::is_whitespace) {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => format!("Bearer {}", token.trim()),
             _ if text.contains(':') => format!("Basic {}", STANDARD.encode(text)),
             _ => return Err(ImportError::Login),
         };
-        if header.bytes().any(|byte| byte.is_ascii_control()) {
-            return Err(ImportError::Login);
-        }
         Ok(Access { login: Some(SecretString::from(header)), ..self })
     }
 
