@@ -3,7 +3,7 @@
 //! OpenTelemetry's own processor drops what its queue has no room for and keeps the number to itself. So [`Bounded`] lets a span into
 //! the queue only where [`Account`] has room for it, and [`Counted`] makes room again when spans are on their way to the collector.
 //!
-//! What must stay true: whoever ends a span never waits; every span that ended was sent, waits, or is counted as lost.
+//! What must stay true: whoever ends a span never waits; every span that ended waits, is on its way, was taken, or is counted as lost.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
