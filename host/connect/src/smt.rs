@@ -1,5 +1,8 @@
 //! The transforms that come with Kafka Connect, held to what the original classes do with 1,025 records.
 //!
+//! [`Transform::apply`] changes one record. [`Transform::reshape`] does the same to an [`Outline`], which stands for all records of one
+//! shape; the text road lives on it, and its tests hold the two to the same result.
+//!
 //! Invariant: where the original would change a value without a word and the vectors do not ask for it, the value stays.
 
 mod cast;

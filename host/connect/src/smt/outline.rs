@@ -41,6 +41,8 @@ pub(crate) struct Outline {
 pub(crate) struct Chain {
     first: Option<u32>,
     last: Option<u32>,
+    /// A bit for each kind of name that was seen; no bit, no such name.
+    seen: u128,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -176,6 +178,9 @@ impl Outline {
 
     pub(crate) fn find(&self, fields: Chain, name: &str) -> Option<u32> {
         let kind = kind(name);
+        if fields.seen & bit(kind) == 0 {
+            return None;
+        }
         let mut next = fields.first;
         while let Some(at) = next {
             let field = &self.fields[at as usize];
@@ -212,6 +217,7 @@ impl Outline {
             None => fields.first = Some(at),
         }
         fields.last = Some(at);
+        fields.seen |= bit(kind);
         Some(())
     }
 
@@ -248,4 +254,9 @@ fn kind(name: &str) -> u32 {
     let name = name.as_bytes();
     let middle = name.get(name.len() / 2).copied().unwrap_or(0);
     u32::from_le_bytes([name.len() as u8, name.first().copied().unwrap_or(0), middle, name.last().copied().unwrap_or(0)])
+}
+
+/// One of 128 bits, by which most names of one record differ.
+fn bit(kind: u32) -> u128 {
+    1 << (kind.wrapping_mul(0x9e37_79b1) >> 25)
 }

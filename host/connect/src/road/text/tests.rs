@@ -274,6 +274,36 @@ fn predicates_are_asked_of_what_the_steps_before_left() {
 }
 
 #[test]
+fn keys_and_headers_are_those_of_the_full_road() {
+    let headers: [Header<'_>; 2] = [(b"h", Some(b"{\"a\": [1.50]}")), (b"i", None)];
+    let keys: [Option<&[u8]>; 6] =
+        [None, Some(b""), Some(b"k\xff"), Some(b" {\"id\": 1.50}"), Some(b"null"), Some(&[0, 0, 0, 0, 0, 0, 1, 0])];
+    let mut records = RecordBatch::new(snowgate_record::TopicPartition::new("t", 2));
+    for (index, key) in keys.into_iter().enumerate() {
+        headers.iter().for_each(|(name, value)| records.push_header(name, *value));
+        let offset = snowgate_record::Offset::new(index as i64).unwrap();
+        records.push(offset, 7, TimestampType::CreateTime, key, Some(b"{\"a\": 1}"));
+    }
+    // A converter that takes a key is all it needs.
+    for (key, count) in [(text(), 6), (json(), 4), (Converter::Long, 2), (Converter::ByteArray, 6)] {
+        for line in [Line::V3File, Line::V3Streaming, Line::V4] {
+            for structured_headers in [false, true] {
+                for converter in [HeaderConverter::Simple, HeaderConverter::Of(json()), HeaderConverter::Of(text())] {
+                    let settings = RoadSettings {
+                        key: key.clone(),
+                        headers: converter,
+                        line,
+                        structured_headers,
+                        ..settings(vec![flatten()])
+                    };
+                    assert_eq!(taken_by(settings, &records), count);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_record_without_a_timestamp_gets_no_field_for_one() {
     let insert = vec![step("InsertField$Value", &[("timestamp.field", "at")])];
     let mut records = RecordBatch::new(snowgate_record::TopicPartition::new("t", 0));

@@ -145,7 +145,7 @@ fn normal(value: &[u8]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 1_000 } else { 20_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(1_000)))]
 
     #[test]
     fn the_text_road_ends_where_the_full_road_does(settings in chain(), texts in prop::collection::vec(document(), 1..3), header in any::<bool>()) {
