@@ -75,7 +75,10 @@ impl Cache {
         }
         entries.sort_unstable();
         for (_, path) in &entries[..entries.len().saturating_sub(KEPT)] {
-            fs::remove_file(path)?;
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
-use snowgate_transform::{Capability, Chain, Engine, EngineSettings, Plugin, PluginSettings, Transformed};
+use snowgate_transform::{Capability, Chain, Plugin, PluginSettings, Transformed};
 
-use crate::{fates, named, process, survivors};
+use crate::{engine, fates, named, process, survivors};
 
 const DIGEST: &str = "971b9929839e2f7b344675c8641a2cf3701cd84afc254c5637e91639e5a3235b";
 
@@ -18,7 +18,7 @@ fn path() -> PathBuf {
 fn load(config: &str) -> Arc<Plugin> {
     // The pin shows that nobody built the file again.
     let settings = PluginSettings { sha256: Some(DIGEST.to_owned()), ..named("frozen", path(), config) };
-    Arc::new(Plugin::load(&Engine::new(&EngineSettings::default()).unwrap(), &settings).unwrap())
+    Arc::new(Plugin::load(&engine(), &settings).unwrap())
 }
 
 fn chain(config: &str) -> Chain {
@@ -27,7 +27,7 @@ fn chain(config: &str) -> Chain {
 
 #[test]
 fn it_says_what_it_is_as_it_always_did() {
-    let inspection = snowgate_transform::inspect(&Engine::new(&EngineSettings::default()).unwrap(), &path()).unwrap();
+    let inspection = snowgate_transform::inspect(&engine(), &path()).unwrap();
     assert_eq!((inspection.name.as_str(), inspection.version.as_str()), ("hostile", "0.0.1"));
     assert_eq!(inspection.package, "snowgate:transform@0.1.0");
     assert_eq!(inspection.imports, ["snowgate:transform/log@0.1.0", "snowgate:transform/metrics@0.1.0"]);
@@ -65,6 +65,6 @@ fn it_still_counts_and_refuses_a_configuration() {
     let counters: Vec<(String, u64)> = plugin.counters().into_iter().map(|(name, count)| (name.to_string(), count)).collect();
     assert_eq!(counters, [("chosen".to_owned(), 1), ("invalid".to_owned(), 1)]);
     let settings = named("frozen", path(), r#"{"do": "refuse-config"}"#);
-    let error = Plugin::load(&Engine::new(&EngineSettings::default()).unwrap(), &settings).map(drop).unwrap_err();
+    let error = Plugin::load(&engine(), &settings).map(drop).unwrap_err();
     assert_eq!(error.to_string(), "plugin `frozen` refused its configuration: this configuration is refused");
 }

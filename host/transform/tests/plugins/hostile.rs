@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
-use snowgate_transform::{Chain, Engine, EngineSettings, Error, Plugin, PluginCounts, Transformed};
+use snowgate_transform::{Chain, Error, Plugin, PluginCounts, Transformed};
 
-use crate::{chain, fates, hostile, logged, process, settings, survivors};
+use crate::{chain, engine, fates, hostile, logged, process, settings, survivors};
 
 const VALUES: [&str; 7] = ["a", "b", "poison", "c", "d", "e", "f"];
 const OTHERS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
@@ -256,7 +256,7 @@ fn a_trapped_record_says_which_build_of_the_plugin_it_was_and_where() {
 
 #[test]
 fn what_instances_count_adds_up_and_a_bad_name_is_no_way_into_the_metrics() {
-    let engine = Engine::new(&EngineSettings::default()).unwrap();
+    let engine = engine();
     let plugin = Arc::new(Plugin::load(&engine, &hostile(r#"{"do": "count", "on": "x"}"#)).unwrap());
     for _ in 0..2 {
         process(&mut Chain::new(&[Arc::clone(&plugin)]).unwrap(), &["x", "a", "x"]);
@@ -267,8 +267,25 @@ fn what_instances_count_adds_up_and_a_bad_name_is_no_way_into_the_metrics() {
 
 #[test]
 fn a_self_test_finds_a_plugin_that_fails_at_anything_and_minds_no_verdict() {
-    let engine = Engine::new(&EngineSettings::default()).unwrap();
+    let engine = engine();
     let test = |config: &str| Arc::new(Plugin::load(&engine, &hostile(config)).unwrap()).self_test();
     assert!(matches!(test(r#"{"do": "trap", "on": "{"}"#), Err(Error::SelfTest { reason: "plugin_trapped", .. })));
     assert!(test(r#"{"do": "reject", "on": "{"}"#).is_ok());
+}
+
+#[test]
+fn an_endless_plugin_of_one_pipeline_holds_up_no_batch_of_another() {
+    // One engine and its one clock, as in a gateway; a thread for each pipeline, as there.
+    let engine = engine();
+    let chain = |config| Chain::new(&[Arc::new(Plugin::load(&engine, &hostile(config)).unwrap())]).unwrap();
+    let (mut endless, mut other) = (chain(r#"{"do": "loop"}"#), chain(r#"{"do": "drop", "on": "x"}"#));
+    let endless = std::thread::spawn(move || fates(&process(&mut endless, &["a", "b"])));
+    let mut batches = 0;
+    while !endless.is_finished() {
+        assert_eq!(fates(&process(&mut other, &["x", "y"])), (vec!["y".to_owned()], vec![]));
+        batches += 1;
+    }
+    // It spins three times for 310 ms; one that had to wait for that would come through a few times.
+    assert!(batches > 10, "{batches}");
+    assert_eq!(endless.join().unwrap(), (vec![], vec![(0, "plugin_timeout"), (1, "plugin_timeout")]));
 }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use snowgate_record::ErrorClass;
 use snowgate_transform::{Capability, Chain, Engine, EngineSettings, Error, Plugin, PluginSettings, Transformed};
 
-use crate::{batch, component, hostile, named, settings};
+use crate::{batch, component, engine, hostile, named, settings};
 
 fn refusal(settings: &PluginSettings) -> String {
-    let engine = Engine::new(&EngineSettings::default()).unwrap();
+    let engine = engine();
     let error = Plugin::load(&engine, settings).err().expect("the plugin is refused");
     assert_eq!(error.class(), ErrorClass::Config);
     let mut text = error.to_string();
@@ -130,7 +130,7 @@ fn a_plugin_that_does_not_fit_its_memory_limit_is_refused() {
 
 #[test]
 fn a_plugin_says_what_it_is() {
-    let engine = Engine::new(&EngineSettings::default()).unwrap();
+    let engine = engine();
     let plugin = Plugin::load(&engine, &settings("kline_flatten.wasm", "{}")).unwrap();
     assert_eq!((plugin.name(), plugin.version()), ("kline-flatten", "0.1.0"));
     assert_eq!(plugin.digest().len(), 64);
@@ -142,24 +142,24 @@ fn a_plugin_says_what_it_is() {
 fn another_file_than_the_pinned_one_is_refused_with_both_digests() {
     let mut settings = settings("fixtures/hostile.wasm", r#"{"do": "keep"}"#);
     settings.sha256 = Some("0".repeat(64));
-    let error = Plugin::load(&Engine::new(&EngineSettings::default()).unwrap(), &settings).map(drop).unwrap_err();
+    let error = Plugin::load(&engine(), &settings).map(drop).unwrap_err();
     let Error::OtherDigest { expected, found, .. } = &error else { panic!("{error}") };
     assert_eq!((expected.as_str(), found.len()), (&*"0".repeat(64), 64));
     settings.sha256 = Some(found.to_uppercase());
-    Plugin::load(&Engine::new(&EngineSettings::default()).unwrap(), &settings).map(drop).unwrap();
+    Plugin::load(&engine(), &settings).map(drop).unwrap();
 }
 
 #[test]
 fn a_capability_that_is_not_allowed_is_refused() {
     let mut settings = settings("fixtures/hostile.wasm", r#"{"do": "keep"}"#);
     settings.allow = vec![Capability::Metrics];
-    let error = Plugin::load(&Engine::new(&EngineSettings::default()).unwrap(), &settings).map(drop).unwrap_err();
+    let error = Plugin::load(&engine(), &settings).map(drop).unwrap_err();
     assert_eq!(error.to_string(), "plugin `hostile` imports `log`, which it is not allowed");
 }
 
 #[test]
 fn what_a_component_is_can_be_told_without_running_it() {
-    let engine = Engine::new(&EngineSettings::default()).unwrap();
+    let engine = engine();
     let inspection = snowgate_transform::inspect(&engine, &component("symbol_filter.wasm")).unwrap();
     assert_eq!((inspection.name.as_str(), inspection.package.as_str()), ("symbol-filter", "snowgate:transform@0.1.0"));
     assert_eq!((inspection.capabilities, inspection.needs), (vec![Capability::Log], vec!["values"]));

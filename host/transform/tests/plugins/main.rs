@@ -47,8 +47,15 @@ fn hostile(config: &str) -> PluginSettings {
     PluginSettings { limits, ..settings("fixtures/hostile.wasm", config) }
 }
 
+/// As a gateway has it. The tests share a cache, for they load the same few components again and again; what a test asks of the
+/// compiler itself is asked of components of its own.
+fn engine() -> Engine {
+    let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache");
+    Engine::new(&EngineSettings { cache: Some(cache), ..EngineSettings::default() }).unwrap()
+}
+
 fn chain(plugins: &[PluginSettings]) -> Chain {
-    let engine = Engine::new(&EngineSettings::default()).unwrap();
+    let engine = engine();
     let plugins: Vec<_> = plugins.iter().map(|settings| Arc::new(Plugin::load(&engine, settings).unwrap())).collect();
     Chain::new(&plugins).unwrap()
 }

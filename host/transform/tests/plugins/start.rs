@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use snowgate_record::ErrorClass;
-use snowgate_transform::{Engine, EngineSettings, Error, Limits, Plugin, PluginSettings};
+use snowgate_transform::{Error, Limits, Plugin, PluginSettings};
 
-use crate::{hostile, named, process};
+use crate::{engine, hostile, named, process};
 
 /// A component of our world around a core module, in parts.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Bare<'_> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bare.wasm");
         std::fs::write(&path, wat::parse_str(self.wat()).unwrap()).unwrap();
-        let engine = Engine::new(&EngineSettings::default()).unwrap();
+        let engine = engine();
         Plugin::load(&engine, &PluginSettings { limits, ..named("bare", path, "{}") })
     }
 
@@ -174,7 +174,7 @@ fn what_plugins_do_not_need_is_not_even_compiled() {
 
 #[test]
 fn a_panic_while_it_is_configured_is_told_in_its_words() {
-    let engine = Engine::new(&EngineSettings::default()).unwrap();
+    let engine = engine();
     let error = Plugin::load(&engine, &hostile(r#"{"do": "panic-in-configure"}"#)).map(drop).unwrap_err().to_string();
     assert!(error.starts_with("plugin `hostile` could not start: panicked at "), "{error}");
     assert!(error.ends_with("this plugin panics on purpose"), "{error}");
@@ -182,7 +182,7 @@ fn a_panic_while_it_is_configured_is_told_in_its_words() {
 
 #[test]
 fn a_flood_of_metric_names_ends_in_one_counter() {
-    let engine = Engine::new(&EngineSettings::default()).unwrap();
+    let engine = engine();
     let plugin = Arc::new(Plugin::load(&engine, &hostile(r#"{"do": "flood-metrics"}"#)).unwrap());
     process(&mut snowgate_transform::Chain::new(&[Arc::clone(&plugin)]).unwrap(), &["a"]);
     let counters = plugin.counters();
