@@ -120,6 +120,24 @@ fn of_several_forms_the_one_that_was_meant_is_spoken_of() {
 }
 
 #[test]
+fn a_mistake_within_one_form_is_told_of_that_form() {
+    let form = |name: &str, option: &str| {
+        json!({
+            "type": "object", "required": [name], "additionalProperties": false,
+            "properties": {name: {
+                "type": "object", "required": ["field", option], "additionalProperties": false,
+                "properties": {"field": {"type": "string"}, option: {"enum": ["integer", "string"]}},
+            }},
+        })
+    };
+    let schema = json!({"oneOf": [form("rename", "to"), form("cast", "as"), {"type": "string"}]});
+    let told = problems(schema.clone(), json!({"cast": {"feild": "a", "as": "integer"}}));
+    assert_eq!(told, ["`cast.feild` is no option; did you mean `field`?", "`cast.field` is missing"]);
+    let told = problems(schema, json!({"cast": {"field": "a", "as": "float"}}));
+    assert_eq!(told, ["`cast.as` must be `integer` or `string`"]);
+}
+
+#[test]
 fn each_keyword_finds_what_it_is_for() {
     for (schema, options, expected) in [
         (json!({"const": 3}), json!(4), "must be `3`"),

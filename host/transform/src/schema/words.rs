@@ -72,12 +72,16 @@ pub(super) fn told_of(misses: Vec<Vec<Problem>>, path: &str) -> Vec<Problem> {
         return vec![Problem { path: path.to_owned(), what }];
     }
     // A form for another type or with another tag was not meant. Of the others the one that fits best.
+    let is_here = |problem: &Problem| !within_to_name(path, &problem.path).contains(['.', '[']);
     let is_other_form = |miss: &[Problem]| {
-        miss.iter().any(|problem| match problem.what {
+        let of_type_or_tag = miss.iter().any(|problem| match problem.what {
             What::Type { .. } => problem.path == path,
-            What::Choice { .. } => true,
+            What::Choice { .. } => is_here(problem),
             _ => false,
-        })
+        });
+        // Of `{"cast": …}` a form that wants `rename` instead says that one is missing and the other unknown.
+        let has = |what: fn(&What) -> bool| miss.iter().any(|problem| is_here(problem) && what(&problem.what));
+        of_type_or_tag || has(|what| *what == What::Missing) && has(|what| matches!(what, What::Unknown { .. }))
     };
     misses.into_iter().min_by_key(|miss| (is_other_form(miss), miss.len())).unwrap_or_default()
 }
