@@ -329,9 +329,9 @@ mod tests {
             let found = cache_folder(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()));
             found.map(|path| path.display().to_string())
         };
-        assert_eq!(of(&[("HOME", "/home/a")]).as_deref(), Some("/home/a/.cache/snowgate/plugins"));
-        assert_eq!(of(&[("HOME", "/home/a"), ("XDG_CACHE_HOME", "/c")]).as_deref(), Some("/c/snowgate/plugins"));
-        assert_eq!(of(&[("HOME", "/home/a"), ("CACHE_DIRECTORY", "/var/cache/s")]).as_deref(), Some("/var/cache/s/plugins"));
+        assert_eq!(of(&[("HOME", "/accounts/a")]).as_deref(), Some("/accounts/a/.cache/snowgate/plugins"));
+        assert_eq!(of(&[("HOME", "/accounts/a"), ("XDG_CACHE_HOME", "/c")]).as_deref(), Some("/c/snowgate/plugins"));
+        assert_eq!(of(&[("HOME", "/accounts/a"), ("CACHE_DIRECTORY", "/var/cache/s")]).as_deref(), Some("/var/cache/s/plugins"));
         assert_eq!(of(&[("HOME", "relative")]), None);
         assert_eq!(of(&[]), None);
     }
