@@ -106,7 +106,8 @@ fn languages(workspace: &Workspace, filter: Option<&str>, sum: &mut Sum) -> Outc
     cargo
         .env("PATH", &tools.path)
         .env("SNOWGATE_BIN", workspace.binary("snowgate"))
-        .env("SNOWGATE_SANDBOX_BIN", workspace.binary("snowgate-sandbox"));
+        .env("SNOWGATE_SANDBOX_BIN", workspace.binary("snowgate-sandbox"))
+        .env("SNOWGATE_PLUGINS", workspace.plugins());
     suite(workspace, "languages", &mut cargo, sum)
 }
 
