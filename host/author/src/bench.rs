@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "OTHER.wasm")]
     compare: Option<PathBuf>,
 
-    /// Records and configuration of this test case; by default the first one
+    /// Records and configuration of this test case; by default the one with the largest records
     #[arg(long, value_name = "NAME", conflicts_with_all = ["input", "topic", "with"])]
     case: Option<String>,
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::project::{self, Language, Project};
-use crate::report::{self, Failure, done, say, size};
+use crate::report::{self, Failure, counted, done, say, size};
 use crate::{build, embedded, shown, test, toolchain};
 
 #[derive(Debug, clap::Args)]
@@ -63,7 +63,7 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
     }
     done("made", format_args!("{}/", folder.display()));
     done("built", format_args!("{} ({})", component.display(), size(built.bytes)));
-    done("tested", format_args!("{} cases", outcomes.len()));
+    done("tested", counted(outcomes.len(), "case"));
     say(format_args!(
         "\n  cd {}\n  snowgate plugin test      # after each change\n  snowgate plugin inspect   # what it is and may do",
         folder.display()

@@ -135,6 +135,11 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// `1 case`, `2 cases`.
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{} {what}s", thousands(number as u64)) }
+}
+
 /// Bytes as people say them.
 pub(crate) fn size(bytes: u64) -> String {
     if bytes < 10_000 { format!("{bytes} bytes") } else { format!("{} KB", thousands(bytes.div_ceil(1000))) }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::project::Target;
 use crate::records::Answer;
-use crate::report::{Failure, note, say};
+use crate::report::{Failure, counted, note, say};
 use crate::shown::{self, Loaded};
 use crate::source::Options;
 use crate::with::With;
@@ -91,6 +91,7 @@ impl Sum {
             })
             .to_string();
         }
-        format!("{records} records: {kept} kept, {dropped} dropped, {replaced} replaced by {outputs}, {rejected} rejected")
+        let records = counted(*records, "record");
+        format!("{records}: {kept} kept, {dropped} dropped, {replaced} replaced by {outputs}, {rejected} rejected")
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::build;
 use crate::project::{Project, Target};
 use crate::records::{Answer, Record, lines};
-use crate::report::{self, Failure, bold, done, failed, say, thousands};
+use crate::report::{self, Failure, bold, counted, done, failed, say, thousands};
 use crate::shown::{self, Loaded};
 
 /// Batch sizes besides all at once.
@@ -84,8 +84,7 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
     show(&outcomes, args.json);
     match outcomes.iter().filter(|outcome| !outcome.problems.is_empty()).count() {
         0 => Ok(()),
-        1 => Err(Failure::failed("1 case failed")),
-        failed => Err(Failure::failed(format!("{failed} cases failed"))),
+        failed => Err(Failure::failed(format!("{} failed", counted(failed, "case")))),
     }
 }
 
@@ -146,11 +145,15 @@ fn find(tests: &Path, filter: Option<&str>) -> Result<Vec<Case>, Failure> {
 }
 
 impl Case {
-    /// The one of that name, or the first.
+    /// The one of that name, or the one with the largest records.
     pub(crate) fn named(tests: &Path, name: Option<&str>) -> Result<Case, Failure> {
         let cases = find(tests, None)?;
         let names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
-        let case = cases.into_iter().find(|case| name.is_none_or(|name| case.name == name));
+        let bytes = |case: &Case| {
+            let all: usize = case.records.iter().filter_map(|record| record.value.as_ref()).map(Vec::len).sum();
+            all / case.records.len()
+        };
+        let case = cases.into_iter().filter(|case| name.is_none_or(|name| case.name == name)).max_by_key(bytes);
         case.ok_or_else(|| {
             Failure::input(format!("there is no case `{}`", name.unwrap_or_default()))
                 .hint(format!("there are {}", names.join(", ")))
@@ -252,7 +255,7 @@ fn differences(records: &[Record], expected: &[Answer], answers: &[Answer]) -> V
         ));
     }
     if wrong.len() > SHOWN {
-        problems.push(format!("and {} records more", wrong.len() - SHOWN));
+        problems.push(format!("and {} more", counted(wrong.len() - SHOWN, "record")));
     }
     problems
 }
@@ -275,7 +278,7 @@ pub(crate) fn show(outcomes: &[Outcome], as_json: bool) {
     let width = outcomes.iter().map(|outcome| outcome.name.len()).max().unwrap_or(0);
     for outcome in outcomes {
         let Outcome { name, records, fuel_per_record, problems, blessed } = outcome;
-        let counted = format!("{name:<width$}  {records} records, {} fuel a record", thousands(*fuel_per_record));
+        let counted = format!("{name:<width$}  {}, {} fuel a record", counted(*records, "record"), thousands(*fuel_per_record));
         if problems.is_empty() {
             done(if *blessed { "blessed" } else { "passed" }, counted);
         } else {
@@ -333,7 +336,7 @@ mod tests {
         assert!(differences(&records, &keep, &keep).is_empty());
         let problems = differences(&records, &keep, &[Answer::Keep, Answer::Drop, Answer::Drop, Answer::Drop, Answer::Drop]);
         assert!(problems[0].starts_with("record 2\n      input     a\n      expected  {\"verdict\":\"keep\"}"), "{}", problems[0]);
-        assert_eq!(problems.last().unwrap(), "and 1 records more");
+        assert_eq!(problems.last().unwrap(), "and 1 record more");
         assert!(differences(&records, &keep[..4], &keep)[0].contains("4 answers for 5 records"));
     }
 }

@@ -16,7 +16,7 @@ use clap::Parser as _;
 use tracing::error;
 
 use crate::cli::{Cli, Command};
-use crate::config::{LogConfig, LogFormat};
+use crate::config::LogFormat;
 use crate::report::Exit;
 use crate::settings::Settings;
 
@@ -93,7 +93,7 @@ fn connect(properties: Option<&Path>) -> Option<Settings> {
 
 /// What the author of a plugin asked for. What the plugin logs goes where a gateway's log goes.
 fn author(command: snowgate_author::Command) -> Exit {
-    telemetry::start(LogConfig::default());
+    telemetry::start_for_author();
     let Err(failure) = snowgate_author::execute(command) else { return Exit::Done };
     say(std::io::stderr(), &format!("{failure}\n"));
     match failure.kind {

@@ -17,14 +17,26 @@ use crate::report::Exit;
 /// Wins over `log.level`; takes the directives of `tracing`.
 const LOG_VARIABLE: &str = "SNOWGATE_LOG";
 
+/// What those see who write plugins: warnings, and what their plugin says.
+const OF_PLUGINS: &str = "warn,snowgate_transform::host=info";
+
 /// From here on there is a log. Called once, first thing.
 pub(crate) fn start(log: LogConfig) -> Levels {
+    start_with(log, &directives(log.level))
+}
+
+/// The same for who writes a plugin.
+pub(crate) fn start_for_author() {
+    start_with(LogConfig::default(), OF_PLUGINS);
+}
+
+fn start_with(log: LogConfig, usual: &str) -> Levels {
     let asked = std::env::var(LOG_VARIABLE).ok().filter(|text| !text.trim().is_empty()).map(EnvFilter::try_new);
     let by_variable = matches!(asked, Some(Ok(_)));
     let (filter, refused) = match asked {
         Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (EnvFilter::new(directives(log.level)), Some(error)),
-        None => (EnvFilter::new(directives(log.level)), None),
+        Some(Err(error)) => (EnvFilter::new(usual), Some(error)),
+        None => (EnvFilter::new(usual), None),
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let apply: Apply = match log.format {
