@@ -22,7 +22,7 @@ const LINGER: Duration = Duration::from_millis(20);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// A file to read; by default standard input
+    /// A file to read; without one `run` reads standard input
     #[arg(long, value_name = "FILE", conflicts_with = "topic")]
     input: Option<PathBuf>,
 

@@ -14,7 +14,21 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn the_help_reads_as_it_is_written_down() {
-    let pages = ["--help", "run --help", "connect --help", "check --help", "import --help", "verify --help"];
+    let pages = [
+        "--help",
+        "run --help",
+        "connect --help",
+        "check --help",
+        "import --help",
+        "verify --help",
+        "plugin --help",
+        "plugin new --help",
+        "plugin build --help",
+        "plugin test --help",
+        "plugin run --help",
+        "plugin bench --help",
+        "plugin inspect --help",
+    ];
     let shown: Vec<_> = pages
         .iter()
         .map(|page| {
