@@ -72,12 +72,12 @@ fn components_inside_of_a_component_may_hand_each_other_text() {
                     (func (export "take") (param i32 i32)))
                 (core instance $i (instantiate $m))
                 (func (export "take") (param "text" string)
-                    (canon lift (core func $i "take") (memory $i "memory") (realloc (func $i "realloc")))))
+                    (canon lift (core func $i "take") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))
             (component $giver
                 (import "take" (func $take (param "text" string)))
                 (core module $memory (memory (export "memory") 1))
                 (core instance $memory (instantiate $memory))
-                (core func $take (canon lower (func $take) (memory $memory "memory")))
+                (core func $take (canon lower (func $take) (memory (core memory $memory "memory"))))
                 (core module $m
                     (import "" "take" (func $take (param i32 i32)))
                     (func (export "give") (call $take (i32.const 0) (i32.const 0))))

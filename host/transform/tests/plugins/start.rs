@@ -157,7 +157,6 @@ fn a_schema_that_is_none_is_refused() {
 fn what_plugins_do_not_need_is_not_even_compiled() {
     for (what, fields) in [
         ("64-bit memories", "(memory $other i64 1)"),
-        ("a second memory", "(memory $other 1)"),
         ("threads", "(memory $other 1 1 shared)"),
         (
             "relaxed simd",
