@@ -142,7 +142,9 @@ typedef struct exports_snowgate_transform_transform_description_t {
   plugin_string_t   version;
   // The columns it reads.
   exports_snowgate_transform_transform_columns_t   needs;
-  // A JSON Schema of its configuration, for tools. One document without references to others.
+  // A JSON Schema of its configuration: one document without references to others. Snowgate holds the configuration
+  // against it before `configure`, so that an operator learns of all problems at once; keywords beyond those for types, values,
+  // objects, arrays, strings, numbers and their combinations are passed over. `configure` has the last word.
   plugin_option_string_t   config_schema;
 } exports_snowgate_transform_transform_description_t;
 
