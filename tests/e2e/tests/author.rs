@@ -179,3 +179,32 @@ fn a_component_says_what_it_is_or_why_it_does_not_fit() {
     let none = author(folder, &["inspect", "nothing.wasm"]);
     assert_eq!((none.code, none.err.contains("nothing.wasm")), (2, true), "{}", none.err);
 }
+
+/// The SDK holds each plugin to its cases natively, with a reader of its own; here they are read and run by the program.
+#[test]
+fn the_library_passes_its_cases_on_the_engine_of_the_gateway() {
+    let world = World::new(1);
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    let mut ran = 0;
+    for source in fs::read_dir(sources).unwrap().map(|entry| entry.unwrap().path()) {
+        let manifest = source.join("snowgate-plugin.toml");
+        if !manifest.is_file() {
+            continue;
+        }
+        let name = source.file_name().unwrap().to_str().unwrap().to_owned();
+        let project = world.folder().join(&name);
+        for case in fs::read_dir(source.join("tests")).unwrap().map(|entry| entry.unwrap().path()) {
+            let copy = project.join("tests").join(case.file_name().unwrap());
+            fs::create_dir_all(&copy).unwrap();
+            for file in fs::read_dir(&case).unwrap().map(|entry| entry.unwrap().path()) {
+                fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
+            }
+        }
+        fs::copy(manifest, project.join("snowgate-plugin.toml")).unwrap();
+        fs::copy(plugin(&format!("{}.wasm", name.replace('-', "_"))), project.join(format!("{name}.wasm"))).unwrap();
+        let report = author(&project, &["test", "--no-build", "--json"]).json();
+        assert_eq!(report["failed"], 0, "{name}: {report:#}");
+        ran += 1;
+    }
+    assert!(ran >= 8, "only {ran} plugins have cases");
+}
