@@ -78,7 +78,12 @@ impl std::error::Error for Failure {}
 
 /// Prints a line. A reader who went away has heard enough.
 pub(crate) fn say(line: impl Display) {
-    let _ = writeln!(stdout().lock(), "{line}");
+    printed(line);
+}
+
+/// Prints a line. False when nobody reads any more.
+pub(crate) fn printed(line: impl Display) -> bool {
+    writeln!(stdout().lock(), "{line}").is_ok()
 }
 
 /// Tells a person something beside the output.

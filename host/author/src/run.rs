@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::project::Target;
 use crate::records::Answer;
-use crate::report::{Failure, counted, note, say};
+use crate::report::{Failure, counted, note, printed};
 use crate::shown::{self, Loaded};
 use crate::source::Options;
 use crate::with::With;
@@ -52,7 +52,7 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
     let mut instance = loaded.start()?;
     let mut source = args.source.open()?;
     let mut sum = Sum::default();
-    loop {
+    'read: loop {
         let records = source.next(args.limit.map_or(usize::MAX, |limit| limit - sum.records))?;
         if records.is_empty() {
             break;
@@ -61,7 +61,10 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
         for records in records.chunk_by(|one, next| one.topic == next.topic) {
             for answer in instance.show(records, records.len())? {
                 sum.add(&answer);
-                say(answer.to_line());
+                if !printed(answer.to_line()) {
+                    // Who reads has heard enough, as `head` has.
+                    break 'read;
+                }
             }
         }
     }

@@ -55,7 +55,7 @@ pub(crate) enum Lines {
 
 pub(crate) enum Source {
     Lines { from: BufReader<Box<dyn Read>>, name: String, lines: Lines, read: usize },
-    Topic { peek: Box<Peek>, topic: String, follow: bool },
+    Topic { peek: Box<Peek>, topic: String },
 }
 
 impl Options {
@@ -67,7 +67,7 @@ impl Options {
         if let Some(topic) = &self.topic {
             let settings = self.kafka()?;
             let peek = Box::new(Peek::start(&settings, topic, PATIENCE).map_err(|error| of_kafka(&error))?);
-            return Ok(Source::Topic { peek, topic: topic.clone(), follow: self.follow });
+            return Ok(Source::Topic { peek, topic: topic.clone() });
         }
         let named_records = self.input.as_deref().is_some_and(|file| file.extension().is_some_and(|end| end == "jsonl"));
         let lines = self.lines.unwrap_or(if named_records { Lines::Records } else { Lines::Values });
@@ -131,14 +131,13 @@ impl Source {
                 }
                 Ok(records)
             }
-            Source::Topic { peek, topic, follow } => {
+            Source::Topic { peek, topic } => {
                 let mut records = Vec::new();
                 while records.len() < limit {
                     let wait = if records.is_empty() { PATIENCE } else { LINGER };
                     match peek.next(wait).map_err(|error| of_kafka(&error))? {
                         Peeked::Record(record) => records.push(of_peeked(record, topic)),
-                        Peeked::End if !*follow => break,
-                        Peeked::Nothing | Peeked::End if records.is_empty() => {}
+                        Peeked::Nothing if records.is_empty() => {}
                         Peeked::Nothing | Peeked::End => break,
                     }
                 }

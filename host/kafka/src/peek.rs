@@ -1,5 +1,6 @@
 //! A look at a topic's records that leaves no trace: nobody joins a group, nothing is committed.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message as _;
@@ -19,8 +20,8 @@ pub struct Peek {
     client: BaseConsumer<Observer>,
     settings: KafkaSettings,
     topic: String,
-    /// Partitions whose end was not reached yet.
-    open: usize,
+    /// Partitions whose end was not reached yet; `None` where there is no end.
+    open: Option<BTreeSet<i32>>,
 }
 
 /// What reading came to.
@@ -45,12 +46,15 @@ pub struct PeekedRecord {
 }
 
 impl Peek {
-    /// Begins at the oldest record, or with those that arrive from now on, as `settings.start` says.
+    /// Begins at the oldest record and ends with the newest, or begins with those that arrive from now on and has no end, as
+    /// `settings.start` says.
     pub fn start(settings: &KafkaSettings, topic: &str, timeout: Duration) -> Result<Peek, Error> {
         let scrub = |words: &str| settings.scrub(words);
         let mut config = settings.observer();
         // librdkafka wants a group's name to hand out records, and uses it for nothing while nothing is committed.
-        config.set("group.id", &settings.group).set("enable.auto.commit", "false").set("enable.partition.eof", "true");
+        config.set("group.id", &settings.group).set("enable.auto.commit", "false");
+        let ends = settings.start == Start::Earliest;
+        config.set("enable.partition.eof", if ends { "true" } else { "false" });
         let client: BaseConsumer<Observer> =
             config.create_with_context(Observer::default()).map_err(|error| Error::of_creation(error, scrub))?;
         let info = describe(&client, settings, topic, Instant::now() + timeout)?;
@@ -58,25 +62,28 @@ impl Peek {
             Start::Earliest => KafkaOffset::Beginning,
             Start::Latest => KafkaOffset::End,
         };
+        let partitions = 0..i32::try_from(info.partitions).unwrap_or(i32::MAX);
         let mut assigned = TopicPartitionList::new();
-        for partition in 0..i32::try_from(info.partitions).unwrap_or(i32::MAX) {
+        for partition in partitions.clone() {
             let added = assigned.add_partition_offset(topic, partition, first);
             added.map_err(|error| Error::of_creation(error, scrub))?;
         }
         client.assign(&assigned).map_err(|error| Error::of_creation(error, scrub))?;
-        Ok(Peek { client, settings: settings.clone(), topic: topic.to_owned(), open: info.partitions })
+        Ok(Peek { client, settings: settings.clone(), topic: topic.to_owned(), open: ends.then(|| partitions.collect()) })
     }
 
     /// The next record, or that none came within `wait`.
     pub fn next(&mut self, wait: Duration) -> Result<Peeked, Error> {
-        if self.open == 0 {
+        if self.open.as_ref().is_some_and(BTreeSet::is_empty) {
             return Ok(Peeked::End);
         }
         let peeked = match self.client.poll(wait) {
             Some(Ok(message)) => return Ok(Peeked::Record(PeekedRecord::of(&message))),
-            Some(Err(KafkaError::PartitionEOF(_))) => {
-                self.open -= 1;
-                if self.open == 0 { Peeked::End } else { Peeked::Nothing }
+            // Told again whenever records arrived since and were read.
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                let open = self.open.get_or_insert_default();
+                open.remove(&partition);
+                if open.is_empty() { Peeked::End } else { Peeked::Nothing }
             }
             // What an error means is among the reports.
             None | Some(Err(_)) => Peeked::Nothing,

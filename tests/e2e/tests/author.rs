@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use snowgate_e2e::gateway::plugin;
-use snowgate_e2e::{Config, Gateway, World};
+use snowgate_e2e::{Config, Gateway, World, eventually};
 
 /// What a command printed, and how it ended.
 struct Ran {
@@ -135,6 +135,19 @@ fn a_component_is_shown_records_from_standard_input_and_from_a_topic() {
     assert_eq!((&sum["records"], &sum["kept"], &sum["dropped"]), (&3.into(), &2.into(), &1.into()), "{}", ran.err);
     let some = author(folder, &[&all[..], &["--limit", "1"]].concat()).succeeded();
     assert_eq!(some.out.lines().count(), 1, "{}", some.out);
+
+    // What arrives from now on: nobody tells when that begins, so records come until enough were seen.
+    let mut following = Command::new(snowgate_e2e::gateway::program())
+        .args(["plugin", "run", filter, "--with", with, "--topic", &world.topic, "--brokers", brokers, "--follow", "--limit", "2"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("two records of those that arrive", || {
+        world.kafka.produce(&world.topic, 0, ["{\"s\": \"BTCUSD\"}"]);
+        following.try_wait().unwrap()
+    });
+    let ran = Ran::of(following.wait_with_output().unwrap()).succeeded();
+    assert_eq!(ran.out.lines().count(), 2, "{}", ran.out);
 
     let wrong = author(folder, &["run", filter, "--with", r#"{"alow": []}"#]);
     assert_eq!((wrong.code, wrong.err.contains("alow")), (2, true), "{}", wrong.err);
