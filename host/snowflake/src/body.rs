@@ -32,9 +32,10 @@ pub const SEAL_BYTES: usize = 4 * 1024 * 1024;
 const LEVEL: i32 = 1;
 
 /// The size, as a power of two, of zstd's table of places seen before. Level 1's own is 14, for text; rows resemble the rows just
-/// before them, so a table that remembers only those stays in the nearest cache and refers back over shorter ways. On rows of 400
-/// bytes to 14 KB this took 15 to 17 % less time than 14 and made them 2 to 8 % smaller.
-const HASH_LOG: u32 = 11;
+/// before them, so a table that remembers only those stays in the nearest cache and refers back over shorter ways. On klines this takes
+/// 24 % less time than 14 and makes them 10 % smaller; events of 190 bytes 20 % less time and as small; documents of 14 KB in random
+/// words 13 % less time and 21 % larger.
+const HASH_LOG: u32 = 10;
 
 /// A body can be cut about every so many raw bytes.
 const CUT_BYTES: usize = 64 * 1024;
@@ -72,7 +73,7 @@ impl Compressor {
     pub fn new() -> Compressor {
         let mut context = CCtx::create();
         context.set_parameter(CParameter::CompressionLevel(LEVEL)).expect("level 1 exists");
-        context.set_parameter(CParameter::HashLog(HASH_LOG)).expect("11 is a size that zstd takes");
+        context.set_parameter(CParameter::HashLog(HASH_LOG)).expect("10 is a size that zstd takes");
         Compressor { context, scratch: Vec::new() }
     }
 
