@@ -384,6 +384,9 @@ mod tests {
 
     #[test]
     fn this_librdkafka_is_the_one_whose_values_are_known_to_stand_in_place() {
-        assert!(is_read_version(), "read rdkafka_msgset_reader.c of this version as `says_no_headers` needs it, then raise READ_VERSION");
+        assert!(
+            is_read_version(),
+            "read rdkafka_msgset_reader.c of this version as `says_no_headers` needs it, then raise READ_VERSION"
+        );
     }
 }
