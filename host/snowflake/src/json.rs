@@ -4,9 +4,9 @@
 //! document, raw control bytes in strings (a line feed would end the row), invalid UTF-8, lone surrogates, keys that an object has
 //! twice, endless nesting. What is left is copied byte for byte; numbers keep their text, however many digits they have.
 //!
-//! The walk goes from token to token. Strings are not walked: [`scan`] knows where they end. Keys are compared in [`keys`], but for
-//! those that stood in the document before as well, which [`shape`] remembers. Nothing
-//! is allocated for a record, nothing recurses, and the time taken grows with the bytes (n log n for objects with very many keys).
+//! A document with the keys of the one before is followed from value to value ([`shape`]); any other is walked from token to token.
+//! Strings are not walked: [`scan`] knows where they end. Keys are compared in [`keys`]. Nothing is allocated for a record, nothing
+//! recurses, and the time taken grows with the bytes (n log n for objects with very many keys).
 //!
 //! Invariant: what passes holds no byte below 0x20 inside a string, so only white space between tokens can be a line break, and
 //! [`Document::line_breaks`] says whether there is any.
@@ -73,7 +73,7 @@ pub struct Validator {
 
 impl Validator {
     pub fn new(rule: KeyRule) -> Validator {
-        Validator { keys: Keys::default(), shape: Shape::new(), frames: Box::new([Frame::default(); MAX_DEPTH]), rule }
+        Validator { keys: Keys::default(), shape: Shape::default(), frames: Box::new([Frame::default(); MAX_DEPTH]), rule }
     }
 
     /// Says what `bytes` are, or why they are not exactly one strict JSON document.
@@ -82,15 +82,47 @@ impl Validator {
         if bytes.len() > u32::MAX as usize {
             return Err(JsonError { reason: Reason::Oversize, position: u32::MAX as usize });
         }
+        if let Some(document) = self.follow(bytes) {
+            self.shape.followed();
+            return Ok(document);
+        }
         self.keys.clear();
-        let mut walk = Walk { bytes, scanner: Scanner::new(bytes), line_breaks: false };
-        self.shape.begin();
-        let document = walk.document(&mut self.keys, &mut self.shape, &mut self.frames, self.rule)?;
+        let mut walk = Walk::new(bytes);
+        let document = walk.document(&mut self.keys, &mut self.frames, self.rule)?;
         if walk.scanner.saw_high() {
             check_utf8(bytes)?;
         }
-        self.shape.end(document.kind == Kind::Object && document.reserved_key.is_none());
+        let fits = document.kind == Kind::Object && document.reserved_key.is_none() && document.start == 0;
+        self.shape.walked(&bytes[..document.end], fits);
         Ok(document)
+    }
+
+    /// What `bytes` are, if they are the document before but for its values, and valid.
+    #[inline(always)]
+    fn follow(&mut self, bytes: &[u8]) -> Option<Document> {
+        let (steps, tail, line_breaks) = self.shape.known()?;
+        let mut walk = Walk { line_breaks, ..Walk::new(bytes) };
+        let mut position = 0;
+        for step in steps {
+            position = step.follow(bytes, position)?;
+            position = match walk.at(position) {
+                b'"' => walk.string(position).ok()?.0 + 1,
+                b'-' | b'0'..=b'9' => walk.number(position).ok()?,
+                b't' => walk.literal(position, *b"true").ok()?,
+                b'f' => walk.literal(position + 1, *b"alse").ok()?,
+                _ => {
+                    self.keys.clear();
+                    walk.value(position, step.depth, &mut self.keys, &mut self.frames, KeyRule::Exact).ok()?.0
+                }
+            };
+        }
+        let rest = bytes.get(position..)?.strip_prefix(tail)?;
+        let end = bytes.len() - rest.len();
+        let is_whole = rest.is_empty() || skip_blanks(bytes, end).0 == bytes.len();
+        if !is_whole || (walk.scanner.saw_high() && check_utf8(bytes).is_err()) {
+            return None;
+        }
+        Some(Document { kind: Kind::Object, start: 0, end, line_breaks: walk.line_breaks, is_empty: false, reserved_key: None })
     }
 }
 
@@ -101,23 +133,20 @@ struct Walk<'a> {
     line_breaks: bool,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    #[inline(always)]
+    fn new(bytes: &'a [u8]) -> Walk<'a> {
+        Walk { bytes, scanner: Scanner::new(bytes), line_breaks: false }
+    }
+
     /// The byte at `position`, or 0 after the end: no token begins with either.
     #[inline(always)]
     fn at(&self, position: usize) -> u8 {
         self.bytes.get(position).copied().unwrap_or(0)
     }
 
-    #[inline(always)]
-    fn document(
-        &mut self,
-        keys: &mut Keys,
-        shape: &mut Shape,
-        frames: &mut [Frame; MAX_DEPTH],
-        rule: KeyRule,
-    ) -> Result<Document, JsonError> {
+    fn document(&mut self, keys: &mut Keys, frames: &mut [Frame; MAX_DEPTH], rule: KeyRule) -> Result<Document, JsonError> {
         let start = skip_blanks(self.bytes, 0).0;
-        let mut position = start;
         let kind = match self.at(start) {
             b'{' => Kind::Object,
             b'[' => Kind::Array,
@@ -131,8 +160,26 @@ impl Walk<'_> {
             Kind::Array => self.at(skip_blanks(self.bytes, start + 1).0) == b']',
             _ => false,
         };
+        let (end, reserved_key) = self.value(start, 0, keys, frames, rule)?;
+        let rest = skip_blanks(self.bytes, end).0;
+        if rest < self.bytes.len() {
+            return Err(JsonError { reason: Reason::TrailingBytes, position: rest });
+        }
+        Ok(Document { kind, start, end, line_breaks: self.line_breaks, is_empty, reserved_key })
+    }
+
+    /// The value at `position`, which is inside of `outside` objects: where it ends, and the reserved key that the outermost object has.
+    #[inline(never)]
+    fn value(
+        &mut self,
+        mut position: usize,
+        outside: usize,
+        keys: &mut Keys,
+        frames: &mut [Frame; MAX_DEPTH],
+        rule: KeyRule,
+    ) -> Result<(usize, Option<usize>), JsonError> {
         let mut reserved_key = None;
-        let mut depth = 0;
+        let mut depth = outside;
         let mut is_object = false;
         let mut object = Object::default();
         'values: loop {
@@ -145,25 +192,11 @@ impl Walk<'_> {
                     frames[depth] = Frame { object, is_object };
                     depth += 1;
                     is_object = opening == b'{';
-                    let opened = position + 1;
+                    position = self.skip(position + 1);
                     if is_object {
                         object = keys.open(depth == 1 && rule == KeyRule::Columns);
-                        if depth == 1 && shape.is_following() {
-                            if let Some(next) = shape.follow(self.bytes, opened) {
-                                position = next;
-                                continue 'values;
-                            }
-                            shape.leave(self.bytes, keys, &mut object).map_err(duplicate)?;
-                        }
-                    }
-                    position = self.skip(opened);
-                    if is_object {
                         if self.at(position) != b'}' {
-                            let quote = position;
                             position = self.key(position, keys, &mut object, depth, &mut reserved_key)?;
-                            if depth == 1 && shape.is_learning() {
-                                shape.learn(&self.bytes[opened..position], quote - opened);
-                            }
                             continue 'values;
                         }
                     } else if self.at(position) != b']' {
@@ -178,23 +211,10 @@ impl Walk<'_> {
             }
             // A value has ended, and with it perhaps what it stands in.
             loop {
-                if depth == 0 {
-                    break 'values;
+                if depth == outside {
+                    return Ok((position, reserved_key));
                 }
-                let ended = position;
-                if depth == 1 && is_object && shape.is_following() {
-                    if let Some(next) = shape.follow(self.bytes, position) {
-                        position = next;
-                        continue 'values;
-                    }
-                    position = self.skip(position);
-                    if self.at(position) == b',' {
-                        shape.leave(self.bytes, keys, &mut object).map_err(duplicate)?;
-                    }
-                } else if is_object
-                    && let Some(letter) = self.letter_key(position)
-                    && !(depth == 1 && shape.is_learning())
-                {
+                if is_object && let Some(letter) = self.letter_key(position) {
                     object.add_letter(letter, position + 3).map_err(duplicate)?;
                     position += 7;
                     continue 'values;
@@ -204,11 +224,7 @@ impl Walk<'_> {
                     b',' => {
                         position = self.skip(position + 1);
                         if is_object {
-                            let quote = position;
                             position = self.key(position, keys, &mut object, depth, &mut reserved_key)?;
-                            if depth == 1 && shape.is_learning() {
-                                shape.learn(&self.bytes[ended..position], quote - ended);
-                            }
                         }
                         continue 'values;
                     }
@@ -221,11 +237,6 @@ impl Walk<'_> {
                 Frame { object, is_object } = frames[depth];
             }
         }
-        let rest = skip_blanks(self.bytes, position).0;
-        if rest < self.bytes.len() {
-            return Err(JsonError { reason: Reason::TrailingBytes, position: rest });
-        }
-        Ok(Document { kind, start, end: position, line_breaks: self.line_breaks, is_empty, reserved_key })
     }
 
     /// A key and its colon: from the opening quote to where the value begins.

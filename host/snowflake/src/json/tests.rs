@@ -259,8 +259,17 @@ fn alike() -> impl Strategy<Value = Vec<Vec<u8>>> {
         2 => "[a-z]{3}_[a-z]{0,24}",
         1 => select(vec!["\\u0061", "b\\n", "\\\"q"]).prop_map(str::to_owned),
     ];
-    let value =
-        || select(vec!["1", "-2.50", "true", "null", "\"text\"", "\"\"", "{\"a\": 1, \"b\":2}", "[1,{\"x\":\"}\"}]", "\"é\""]);
+    let scalar = || select(vec!["1", "-2.50", "17", "0", "true", "false", "null", "\"text\"", "\"\"", "\"é\"", "\"\\n\""]);
+    let nested = select(vec![
+        ("{\"a\": ", ", \"b\":", "}"),
+        ("{\"a\": ", ", \"a\":", "}"),
+        ("{\"k\": {\"t\": ", ",\"RECORD_METADATA\":", "}}"),
+        ("{\n \"k\": {\"t\": ", "}, \"u\":{}, \"v\":", "\n}"),
+        ("[", ",{\"x\":\"}\"},", "]"),
+        ("[[],\n", ",\"]\",[", "]]"),
+    ]);
+    let nested = (nested, scalar(), scalar()).prop_map(|((open, between, close), a, b)| format!("{open}{a}{between}{b}{close}"));
+    let value = move || prop_oneof![2 => scalar().prop_map(str::to_owned), 1 => nested.clone()];
     let (comma, colon) = (select(vec![",", ", ", " ,", ",\n"]), select(vec![":", ": ", " :", ":\t"]));
     let edit = || {
         prop_oneof![
@@ -276,7 +285,7 @@ fn alike() -> impl Strategy<Value = Vec<Vec<u8>>> {
             keys.retain(|key| seen.insert(key.to_ascii_lowercase()));
             keys.truncate(70);
         }
-        let row = |(edit, values): (Option<Edit>, Vec<&str>)| {
+        let row = |(edit, values): (Option<Edit>, Vec<String>)| {
             let (mut keys, mut comma) = (keys.clone(), comma);
             if let Some(((kind, one, other), _)) = &edit {
                 let (one, other) = (one.index(keys.len()), other.index(keys.len()));
@@ -305,20 +314,24 @@ fn alike() -> impl Strategy<Value = Vec<Vec<u8>>> {
 #[test]
 fn rows_with_the_keys_of_the_row_before_are_followed() {
     let mut validator = Validator::new(KeyRule::Columns);
-    let row = |n: u32| format!("{{\"open_time\":{n},\"close_price\":\"{n}\",\"is_closed\":true,\"nested\":{{\"a\":[{n}]}}}}");
+    let row = |n: u32| {
+        let many = vec![n.to_string(); n as usize].join(",");
+        format!("{{\"open_time\":{n},\"close_price\":\"{n}\",\"is_closed\":true,\"nested\":{{\"a\":[{many}],\"b\":{{}}}}}} ")
+    };
     for n in 0..3 {
         validator.validate(row(n).as_bytes()).unwrap();
-        assert_eq!(validator.shape.is_following(), n > 0, "{n}");
+        assert_eq!(validator.follow(row(n + 1).as_bytes()).map(|document| document.end), Some(row(n + 1).len() - 1), "{n}");
     }
     // The same key twice, where the second stands in for another.
     let twice = row(3).replace("is_closed", "open_time");
     assert_eq!(validator.validate(twice.as_bytes()).unwrap_err().reason, Reason::DuplicateKey);
     let by_case = row(3).replace("is_closed", "OPEN_TIME");
     assert_eq!(validator.validate(by_case.as_bytes()).unwrap_err().reason, Reason::AmbiguousKey);
-    assert!(!validator.shape.is_following());
-    validator.validate(row(4).as_bytes()).unwrap();
-    validator.validate(row(5).as_bytes()).unwrap();
-    assert!(validator.shape.is_following());
+    let renamed = row(4).replace("is_closed", "is_open");
+    assert!(validator.follow(renamed.as_bytes()).is_none());
+    validator.validate(renamed.as_bytes()).unwrap();
+    assert!(validator.follow(renamed.as_bytes()).is_some(), "the new shape is learnt at once");
+    assert!(validator.follow(row(5).as_bytes()).is_none());
     let reserved = row(6).replace("nested", "record_metadata");
     assert!(validator.validate(reserved.as_bytes()).unwrap().reserved_key.is_some());
 }
