@@ -6,8 +6,7 @@ use super::series::series;
 use super::*;
 use crate::java_number::double_text;
 
-static NAMES: [&str; 16] =
-    ["a", "b", "c", "a_b", "a.b", "", "_", "é", "\"", "\\n", "\n", "a--b", "b_", "😀", "schema", "payload"];
+static NAMES: [&str; 16] = ["a", "b", "c", "a_b", "a.b", "", "_", "é", "\"", "\\n", "\n", "a--b", "b_", "😀", "schema", "payload"];
 static TYPES: [&str; 8] = ["int8", "int16", "int32", "int64", "float32", "float64", "boolean", "string"];
 
 pub(super) fn name() -> impl Strategy<Value = String> {
@@ -138,7 +137,15 @@ fn chain() -> impl Strategy<Value = RoadSettings> {
 /// A record around `value`, alone in its batch.
 fn around(value: Option<Vec<u8>>) -> impl Strategy<Value = RecordBatch> {
     let topic = prop::sample::select(vec!["t", "t", "t", "orders"]);
-    let key = prop::sample::select(vec![None, Some(&b"k"[..]), Some(b"7"), Some(b"{\"a\": 1.50}"), Some(b"null"), Some(&[0; 8]), Some(b"\xff")]);
+    let key = prop::sample::select(vec![
+        None,
+        Some(&b"k"[..]),
+        Some(b"7"),
+        Some(b"{\"a\": 1.50}"),
+        Some(b"null"),
+        Some(&[0; 8]),
+        Some(b"\xff"),
+    ]);
     let names = prop::sample::select(vec![&b"h"[..], b"h", b"i", b"j", b"", b"\xff"]);
     let values = prop::sample::select(vec![None, Some(&b"7"[..]), Some(b"[1, \"x\"]"), Some(b"null"), Some(b"{"), Some(b"\xff")]);
     let headers = prop::collection::vec((names, values), 0..3);

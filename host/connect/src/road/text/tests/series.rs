@@ -181,7 +181,9 @@ impl Doc {
         match self {
             Doc::Leaf(_) => 0,
             Doc::Array(items) => items.iter().map(Doc::count).sum(),
-            Doc::Object(members) => usize::from(!members.is_empty()) + members.iter().map(|(_, _, value)| value.count()).sum::<usize>(),
+            Doc::Object(members) => {
+                usize::from(!members.is_empty()) + members.iter().map(|(_, _, value)| value.count()).sum::<usize>()
+            }
         }
     }
 
@@ -198,10 +200,49 @@ impl Doc {
 }
 
 static ODD: &[&str] = &[
-    "-0", "0.10", "1E+2", "1e400", "-1e-400", "1e6144", "1e6145", "0e0", "-0.0", "00", "007", "-", "1.", ".5", "+1", "1e", "1e+", "0x1", "NaN",
-    "Infinity", "tru", "truex", "nul", "True", "null ", "123456789012345678901234567890.5", "9223372036854775808", "\"\\ud800\"",
-    "\"\\udc00\\ud800\"", "\"\\ud83d\\ude00\"", "\"\\ud83d\\u0041\"", "\"\\u0000\"", "\"\\u00g0\"", "\"\\/\"", "\"\\x\"",
-    "\"\u{1}\"", "\"\u{7f}\"", "\"\u{2028}\"", "\"a\nb\"", "\"", "\"null\"", "'a'", "",
+    "-0",
+    "0.10",
+    "1E+2",
+    "1e400",
+    "-1e-400",
+    "1e6144",
+    "1e6145",
+    "0e0",
+    "-0.0",
+    "00",
+    "007",
+    "-",
+    "1.",
+    ".5",
+    "+1",
+    "1e",
+    "1e+",
+    "0x1",
+    "NaN",
+    "Infinity",
+    "tru",
+    "truex",
+    "nul",
+    "True",
+    "null ",
+    "123456789012345678901234567890.5",
+    "9223372036854775808",
+    "\"\\ud800\"",
+    "\"\\udc00\\ud800\"",
+    "\"\\ud83d\\ude00\"",
+    "\"\\ud83d\\u0041\"",
+    "\"\\u0000\"",
+    "\"\\u00g0\"",
+    "\"\\/\"",
+    "\"\\x\"",
+    "\"\u{1}\"",
+    "\"\u{7f}\"",
+    "\"\u{2028}\"",
+    "\"a\nb\"",
+    "\"",
+    "\"null\"",
+    "'a'",
+    "",
 ];
 
 fn leaf() -> impl Strategy<Value = String> {
