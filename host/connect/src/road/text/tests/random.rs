@@ -11,8 +11,8 @@ static TYPES: [&str; 8] = ["int8", "int16", "int32", "int64", "float32", "float6
 
 pub(super) fn name() -> impl Strategy<Value = String> {
     prop_oneof![
-        16 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned),
-        2 => any::<String>(),
+        64 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned),
+        8 => any::<String>(),
         1 => prop::sample::select(vec![255, 256, 300, 40_000]).prop_map(|length| "n".repeat(length)),
     ]
 }
