@@ -1,5 +1,6 @@
 //! Random records, one after another, through random steps.
 
+use bigdecimal::BigDecimal;
 use proptest::prelude::*;
 
 use super::series::series;
@@ -164,7 +165,7 @@ fn records() -> impl Strategy<Value = Vec<RecordBatch>> {
     series().prop_flat_map(|values| values.into_iter().map(around).collect::<Vec<_>>())
 }
 
-/// A value in which each number has the text that the full road would give it. Nothing else is changed.
+/// A value in which equal numbers have equal texts. Nothing else is changed.
 fn normal(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = value;
@@ -177,8 +178,9 @@ fn normal(value: &[u8]) -> Vec<u8> {
             b'-' | b'0'..=b'9' => {
                 let goes_on = |byte: &&u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
                 let length = rest.iter().take_while(goes_on).count();
-                let value = read_json(&rest[..length], Reading::PLAIN).unwrap().unwrap();
-                rows::write(Line::V4, &SchemaAndValue { schema: None, value }, &mut out).unwrap();
+                // The reader would not take each of them: a large number may be written with a larger exponent than it was read with.
+                let number = std::str::from_utf8(&rest[..length]).unwrap().parse::<BigDecimal>().unwrap();
+                out.extend_from_slice(number.normalized().to_string().as_bytes());
                 rest = &rest[length..];
                 continue;
             }

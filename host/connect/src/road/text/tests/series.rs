@@ -40,14 +40,19 @@ enum Edit {
     Around(&'static [u8], &'static [u8]),
     Null,
     Tombstone,
+    /// An earlier record once more, whose shape may have been forgotten by now.
+    Again(Index),
 }
 
 /// The values of records that follow each other.
 pub(super) fn series() -> impl Strategy<Value = Vec<Option<Vec<u8>>>> {
-    (object(), prop::sample::select(BLANKS), prop::collection::vec(edit(), 1..7)).prop_map(|(mut doc, mut blanks, edits)| {
+    (object(), prop::sample::select(BLANKS), prop::collection::vec(edit(), 1..14)).prop_map(|(mut doc, mut blanks, edits)| {
         let mut records = vec![Some(doc.text(blanks))];
         for edit in edits {
-            records.push(edit.make(&mut doc, &mut blanks));
+            records.push(match edit {
+                Edit::Again(at) => at.get(&records).clone(),
+                edit => edit.make(&mut doc, &mut blanks),
+            });
         }
         records
     })
@@ -77,6 +82,7 @@ fn edit() -> impl Strategy<Value = Edit> {
             (&b" \n"[..], &b""[..]), (b"", b" x"), (b"", b"{"), (b"", b"\0"), (b"", b"\xff"), (b"\xef\xbb\xbf", b""), (b"\0", b""), (b"[", b"]")
         ]).prop_map(|(before, after)| Edit::Around(before, after)),
         1 => prop_oneof![Just(Edit::Null), Just(Edit::Tombstone)],
+        2 => index().prop_map(Edit::Again),
     ]
 }
 
