@@ -87,37 +87,6 @@ bool snowgate_json_next(snowgate_json_iter *iter) {
     return true;
 }
 
-// Whether a member is called so. Names with escapes are rare, and decoded for it.
-static bool is_called(snowgate_bytes name, snowgate_bytes wanted) {
-    if (memchr(name.ptr, '\\', name.len) == NULL) {
-        return name.len == wanted.len + 2 && memcmp(name.ptr + 1, wanted.ptr, wanted.len) == 0;
-    }
-    snowgate_bytes text;
-    return snowgate_json_text(name, &text) && snowgate_equal(text, wanted);
-}
-
-bool snowgate_json_get(snowgate_bytes json, const char *path, snowgate_bytes *found) {
-    *found = SNOWGATE_NULL;
-    while (true) {
-        const uint8_t *start = blanks(json.ptr, json.ptr + json.len);
-        if (start == json.ptr + json.len) return false;
-        if (*start != '{') return true;
-        size_t len = 0;
-        while (path[len] != '\0' && path[len] != '.') len++;
-        snowgate_bytes wanted = {(const uint8_t *)path, len};
-        snowgate_json_iter members = snowgate_json_members(json);
-        bool here = false;
-        while (!here && snowgate_json_next(&members)) here = is_called(members.name, wanted);
-        if (!here) return !members.broken;
-        if (path[len] == '\0') {
-            *found = members.value;
-            return true;
-        }
-        json = members.value;
-        path += len + 1;
-    }
-}
-
 static int hex(const uint8_t *at) {
     int unit = 0;
     for (int i = 0; i < 4; i++) {
@@ -174,6 +143,49 @@ static const uint8_t *escape(const uint8_t *at, const uint8_t *end, uint8_t **to
     }
     *to = utf8(*to, point);
     return at;
+}
+
+// Whether a member is called so. Its escapes are read in passing: a record may have any number of them.
+static bool is_called(snowgate_bytes name, snowgate_bytes wanted) {
+    const uint8_t *at = name.ptr + 1, *end = name.ptr + name.len - 1;
+    if (memchr(at, '\\', (size_t)(end - at)) == NULL) {
+        return (size_t)(end - at) == wanted.len && memcmp(at, wanted.ptr, wanted.len) == 0;
+    }
+    size_t same = 0;
+    while (at < end) {
+        uint8_t letter[4], *to = letter;
+        if (*at != '\\') {
+            *to++ = *at++;
+        } else if ((at = escape(at + 1, end, &to)) == NULL) {
+            return false;
+        }
+        size_t len = (size_t)(to - letter);
+        if (wanted.len - same < len || memcmp(wanted.ptr + same, letter, len) != 0) return false;
+        same += len;
+    }
+    return same == wanted.len;
+}
+
+bool snowgate_json_get(snowgate_bytes json, const char *path, snowgate_bytes *found) {
+    *found = SNOWGATE_NULL;
+    while (true) {
+        const uint8_t *start = blanks(json.ptr, json.ptr + json.len);
+        if (start == json.ptr + json.len) return false;
+        if (*start != '{') return true;
+        size_t len = 0;
+        while (path[len] != '\0' && path[len] != '.') len++;
+        snowgate_bytes wanted = {(const uint8_t *)path, len};
+        snowgate_json_iter members = snowgate_json_members(json);
+        bool here = false;
+        while (!here && snowgate_json_next(&members)) here = is_called(members.name, wanted);
+        if (!here) return !members.broken;
+        if (path[len] == '\0') {
+            *found = members.value;
+            return true;
+        }
+        json = members.value;
+        path += len + 1;
+    }
 }
 
 bool snowgate_json_text(snowgate_bytes json, snowgate_bytes *text) {

@@ -43,11 +43,12 @@ static size_t expected_bytes, expected_outputs;
 snowgate_bytes snowgate_text(const char *text) { return (snowgate_bytes){(const uint8_t *)text, strlen(text)}; }
 
 bool snowgate_equal(snowgate_bytes left, snowgate_bytes right) {
-    return (left.ptr == NULL) == (right.ptr == NULL) && left.len == right.len && memcmp(left.ptr, right.ptr, left.len) == 0;
+    if ((left.ptr == NULL) != (right.ptr == NULL) || left.len != right.len) return false;
+    return left.len == 0 || memcmp(left.ptr, right.ptr, left.len) == 0;
 }
 
 bool snowgate_starts_with(snowgate_bytes bytes, snowgate_bytes prefix) {
-    return bytes.len >= prefix.len && memcmp(bytes.ptr, prefix.ptr, prefix.len) == 0;
+    return bytes.len >= prefix.len && (prefix.len == 0 || memcmp(bytes.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 // --- Columns ---
@@ -63,6 +64,8 @@ static snowgate_bytes item(const column *column, size_t index) {
 }
 
 static void append(builder *into, const void *bytes, size_t len) {
+    // Nothing may be NULL, which no function of C's library takes.
+    if (len == 0) return;
     plugin_list_u8_t *data = &into->column.data;
     data->ptr = snowgate_room(data->ptr, &into->data_room, data->len + len, 1);
     memcpy(data->ptr + data->len, bytes, len);
@@ -328,7 +331,9 @@ bool exports_snowgate_transform_transform_process(batch *input, output *answer, 
         .keys = record.keys.column,
         .failures = record.failures,
     };
-    expected_bytes = answer->values.data.len + answer->values.data.len / 8;
+    // No more than this time: a block of that size is free again, and a larger one may not be to be had.
+    size_t more = answer->values.data.len + answer->values.data.len / 8;
+    expected_bytes = more < record.values.data_room ? more : record.values.data_room;
     expected_outputs = answer->sources.len;
     // A list without items is not freed by the bindings.
     snowgate_free_empty(answer->sources.len, answer->sources.ptr);

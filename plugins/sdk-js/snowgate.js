@@ -55,7 +55,7 @@ export class Reject extends Error {
 
 /** Lines for the gateway's log, under the plugin's name. Do not log records. */
 export const log = Object.fromEntries(
-  ["trace", "debug", "info", "warn", "error"].map((level) => [level, (line) => logging.write(level, String(line))]),
+  ["trace", "debug", "info", "warn", "error"].map((level) => [level, (line) => logging.write(level, String(line).toWellFormed())]),
 );
 
 const counts = new Map();
@@ -271,7 +271,8 @@ function run(input, transform) {
         }
         break;
       case REJECT:
-        failures.push([index, answer.message.slice(0, MESSAGE_CHARACTERS)]);
+        // The interface takes no half of a surrogate pair, which a record may hold and a cut may leave.
+        failures.push([index, answer.message.slice(0, MESSAGE_CHARACTERS).toWellFormed()]);
         break;
       default:
         throw new TypeError("`transform` must return keep(), drop(), replace(…), split(…) or reject(…)");
@@ -288,7 +289,8 @@ function pack(items) {
 
 /** What a thrown thing says. The interface takes text and nothing else. */
 function said(error) {
-  return error instanceof Error ? (error.name === "Error" ? error.message : `${error.name}: ${error.message}`) : String(error);
+  const text = error instanceof Error ? (error.name === "Error" ? error.message : `${error.name}: ${error.message}`) : String(error);
+  return text.toWellFormed();
 }
 
 function told(error) {

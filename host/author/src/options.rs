@@ -1,4 +1,7 @@
 //! A plugin's options as its JSON Schema tells them, for people.
+//!
+//! The schema is the plugin's own word, and whoever inspects a plugin does not trust it yet: what is printed has no control characters,
+//! and a schema that refers to itself in a thousand ways is given up.
 
 use serde_json::Value;
 
@@ -15,26 +18,33 @@ pub(crate) struct Choice {
 
 /// How far references are followed.
 const DEPTH: usize = 8;
+/// How many schemas are looked at for one option.
+const SCHEMAS: usize = 256;
 
 /// The options at the top of `schema`, in its order.
 pub(crate) fn of(schema: &Value) -> Vec<Choice> {
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = schema["properties"].as_object().into_iter().flatten();
     let choice = |(name, property): (&String, &Value)| Choice {
-        name: name.clone(),
-        kind: kind(schema, property, DEPTH),
-        default: property.get("default").map(Value::to_string),
+        name: clean(name),
+        kind: clean(&kind(schema, property, DEPTH, &mut { SCHEMAS })),
+        default: property.get("default").map(|default| clean(&default.to_string())),
         required: required.contains(&name.as_str()),
-        about: property["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "),
+        about: clean(&property["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")),
     };
     properties.map(choice).collect()
 }
 
-fn kind(root: &Value, schema: &Value, depth: usize) -> String {
-    if depth == 0 {
+fn clean(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+fn kind(root: &Value, schema: &Value, depth: usize, left: &mut usize) -> String {
+    if depth == 0 || *left == 0 {
         return "any".to_owned();
     }
-    let deeper = |schema: &Value| kind(root, schema, depth - 1);
+    *left -= 1;
+    let mut deeper = |schema: &Value| kind(root, schema, depth - 1, left);
     if let Some(target) = schema["$ref"].as_str().and_then(|target| root.pointer(target.strip_prefix('#')?)) {
         return deeper(target);
     }
@@ -45,19 +55,19 @@ fn kind(root: &Value, schema: &Value, depth: usize) -> String {
         return either(values.iter().map(plain).collect());
     }
     if let Some(all) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
-        return either(all.iter().map(deeper).collect());
+        return either(all.iter().map(&mut deeper).collect());
     }
     let names: Vec<&str> = match &schema["type"] {
         Value::String(name) => vec![name],
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
         _ => return "any".to_owned(),
     };
-    let one = |name: &str| match name {
-        "array" => format!("[{}]", schema.get("items").map_or("any".to_owned(), deeper)),
+    let mut one = |name: &str| match name {
+        "array" => format!("[{}]", schema.get("items").map_or("any".to_owned(), &mut deeper)),
         "object" => "table".to_owned(),
         other => other.to_owned(),
     };
-    either(names.into_iter().map(one).collect())
+    either(names.into_iter().map(&mut one).collect())
 }
 
 /// Whatever may be left out may also be null, which nobody wants to read.
@@ -116,5 +126,17 @@ mod tests {
             json!({ "properties": { "tree": { "$ref": "#/$defs/Tree" } }, "$defs": { "Tree": { "$ref": "#/$defs/Tree" } } });
         assert_eq!(of(&schema)[0].kind, "any");
         assert_eq!(of(&json!({})), []);
+        // In a hundred ways, each time: there is no end to wait for.
+        let ways = vec![json!({ "$ref": "#/$defs/Tree" }); 100];
+        let schema = json!({ "properties": { "tree": { "anyOf": ways } }, "$defs": { "Tree": { "type": ["array", "null"], "items": { "anyOf": ways } } } });
+        assert!(of(&schema)[0].kind.len() < 10_000);
+    }
+
+    #[test]
+    fn nothing_that_is_printed_is_for_the_terminal_itself() {
+        let schema =
+            json!({ "properties": { "a\u{1b}[2J": { "enum": ["b\u{7}"], "description": "c\u{1b}]0;d", "default": "\u{1b}" } } });
+        let told = format!("{:?}", of(&schema).into_iter().map(|it| [it.name, it.kind, it.about]).collect::<Vec<_>>());
+        assert_eq!(told, r#"[["a [2J", "b ", "c ]0;d"]]"#);
     }
 }

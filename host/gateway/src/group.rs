@@ -262,8 +262,9 @@ impl Group {
 
     /// Lets each partition go over to `plan` when what it has read is settled. Nothing happens when a worker cannot have it.
     pub(crate) fn swap(&self, plan: Plan) -> Result<(), snowgate_transform::Error> {
+        // It takes as long as the plugins let it: whoever stops the pipeline meanwhile must not wait for that.
+        let stages = (0..self.settings.workers).map(|_| plan.start()).collect::<Result<Vec<_>, _>>()?;
         let workers = self.workers.lock().expect("no one panics while holding the workers");
-        let stages = workers.iter().map(|_| plan.start()).collect::<Result<Vec<_>, _>>()?;
         for (worker, stages) in workers.iter().zip(stages) {
             worker.mailbox.send(Message::Swap(Box::new(stages)));
         }

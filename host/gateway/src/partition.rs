@@ -205,7 +205,7 @@ impl<C: Clone> Partition<C> {
             }
             Event::LogEnd(end) => self.log_end(end, now, actions),
             Event::ReadFailed(reason) => self.block(reason, now, actions),
-            Event::Rewound => self.rewound(now, actions),
+            Event::Rewound(from) => self.rewound(from, now, actions),
             Event::GroupCommitted(next) => {
                 self.group_offset = self.group_offset.max(Some(next));
                 self.swap_if_settled(now, actions);
@@ -246,8 +246,9 @@ impl<C: Clone> Partition<C> {
         actions.push(Action::Rewind { from });
     }
 
-    fn rewound(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
-        if self.phase == Phase::Rewinding {
+    /// An earlier request to read again, from further on, may be answered first: what lies between must not be passed over.
+    fn rewound(&mut self, from: Offset, now: Millis, actions: &mut Vec<Action<C>>) {
+        if self.phase == Phase::Rewinding && self.last_read == from.previous() {
             self.phase = Phase::Running;
             self.swap_if_settled(now, actions);
         }

@@ -314,7 +314,7 @@ impl Pipeline {
                 let mailbox = self.reply.mailbox.clone();
                 queue.on_data(Arc::new(move || mailbox.wake()));
                 self.queue = Some(queue);
-                self.on(Event::Rewound, tools);
+                self.on(Event::Rewound(from), tools);
             }
             Err(error) if error.class() == ErrorClass::Transient => {
                 warn!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "reading again failed");

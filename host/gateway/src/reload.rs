@@ -9,6 +9,7 @@
 
 mod watch;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,27 @@ enum Failure {
     Config(#[from] ConfigProblems),
     #[error(transparent)]
     Pipeline(#[from] Error),
+    /// A plugin's file may do to the compiler what nobody thought of. That must not be the end of all reloads.
+    #[error("loading the plugins of pipeline `{pipeline}` panicked")]
+    Panicked { pipeline: Arc<str> },
+}
+
+impl Failure {
+    /// What goes on as before.
+    fn concerns(&self) -> &str {
+        match self {
+            Failure::Config(_) => "everything",
+            Failure::Pipeline(_) | Failure::Panicked { .. } => "its pipeline",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Failure::Pipeline(error) => error.hint(),
+            Failure::Panicked { .. } => Some("take another build of the plugin, and report this one".to_owned()),
+            Failure::Config(_) => None,
+        }
+    }
 }
 
 /// Reloads whenever it is asked to, until the task is aborted.
@@ -82,11 +104,8 @@ impl Reloader {
         let failures = self.try_reload().unwrap_or_else(|problems| vec![problems.into()]);
         self.gateway.reloads().count(failures.is_empty());
         for failure in failures {
-            let hint = match &failure {
-                Failure::Config(_) => None,
-                Failure::Pipeline(error) => error.hint(),
-            };
-            error!("reload failed, all goes on as before: {}", report::trace(&failure, hint.as_deref()));
+            let (concerns, why) = (failure.concerns(), report::trace(&failure, failure.hint().as_deref()));
+            error!("reload failed, {concerns} goes on as before: {why}");
         }
         return_free_memory();
     }
@@ -100,7 +119,7 @@ impl Reloader {
                 warn!("these changes need a restart: {}", list(waiting.iter().map(String::as_str)));
             }
         }
-        let reload = |group: &Arc<Group>| self.reload_pipeline(group, settings.as_ref()).err().map(Failure::from);
+        let reload = |group: &Arc<Group>| caught(&group.settings().name, || self.reload_pipeline(group, settings.as_ref())).err();
         Ok(self.gateway.groups().iter().filter_map(reload).collect())
     }
 
@@ -126,6 +145,13 @@ impl Reloader {
         info!(pipeline = %name, plugins = plugins.join(","), "plugins reloaded, each partition goes over when what it read is settled");
         Ok(())
     }
+}
+
+/// A panic of `reload` as a failure of the pipeline.
+fn caught(pipeline: &Arc<str>, reload: impl FnOnce() -> Result<(), Error>) -> Result<(), Failure> {
+    // What it leaves behind is a plan that nobody has.
+    let reloaded = catch_unwind(AssertUnwindSafe(reload)).map_err(|_| Failure::Panicked { pipeline: pipeline.clone() })?;
+    Ok(reloaded?)
 }
 
 impl Written {
@@ -168,6 +194,13 @@ mod tests {
 
     fn written(text: &str) -> Written {
         Written { file: PathBuf::new(), table: text.parse().unwrap() }
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_like_any_other() {
+        let panicked = caught(&"p".into(), || panic!("as a compiler may")).unwrap_err();
+        assert_eq!(panicked.to_string(), "loading the plugins of pipeline `p` panicked");
+        assert!(caught(&"p".into(), || Ok(())).is_ok());
     }
 
     #[test]

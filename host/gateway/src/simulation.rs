@@ -538,7 +538,7 @@ impl World {
             Delivery::Rewound { gateway, life, from } => {
                 if self.gateways[gateway].life == life {
                     self.gateways[gateway].cursor = Some(from);
-                    self.event(gateway, Event::Rewound);
+                    self.event(gateway, Event::Rewound(Offset::new(from).expect("a log's offsets are offsets")));
                 }
             }
             Delivery::CommitChannel => {

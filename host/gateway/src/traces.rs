@@ -95,9 +95,10 @@ fn collector(otlp: Option<&str>, said: impl Fn(&str) -> Option<String>) -> Optio
 
 /// An address as it may be shown: a variable may hold a password.
 fn without_login(address: &str) -> String {
-    match (address.split_once("://"), address.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => address.to_owned(),
+    let Some((before, host)) = address.rsplit_once('@') else { return address.to_owned() };
+    match before.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://{host}"),
+        None => host.to_owned(),
     }
 }
 

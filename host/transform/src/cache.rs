@@ -10,7 +10,7 @@
 //!
 //! Invariant: no byte leaves this module that another user may have written.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{Hash as _, Hasher};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -22,8 +22,10 @@ use sha2::{Digest, Sha256};
 
 use crate::component::{Binary, hex};
 
-/// Entries that are kept, the ones used last: a plugin that is built again and again would fill the disk.
+/// Entries that are kept, the ones used last, and their bytes: a plugin that is built again and again would fill the disk. The code of
+/// a small plugin has 200 kB, that of one in Python 100 MB.
 const KEPT: usize = 64;
+const KEPT_BYTES: u64 = 1024 * 1024 * 1024;
 
 const ENDING: &str = "cwasm";
 
@@ -62,19 +64,27 @@ impl Cache {
         Entry { cache: self, key: format!("{}-{}", component.digest, self.compatibility) }
     }
 
-    /// Removes the entries that were not used for longest.
+    /// Removes the entries that were not used for longest. The last one stays, however large it is.
     fn prune(&self) -> io::Result<()> {
-        let mut entries: Vec<(SystemTime, PathBuf)> = Vec::new();
+        let mut entries: Vec<(SystemTime, PathBuf, u64)> = Vec::new();
         for file in fs::read_dir(&self.folder)? {
             let path = file?.path();
             if path.extension().is_some_and(|ending| ending == ENDING || ending == HALF) {
                 // Another gateway that shares the folder may have removed it meanwhile.
                 let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-                entries.push((metadata.modified()?, path));
+                entries.push((metadata.modified()?, path, metadata.len()));
             }
         }
         entries.sort_unstable();
-        for (_, path) in &entries[..entries.len().saturating_sub(KEPT)] {
+        let mut bytes = 0u64;
+        let (mut kept, mut full) = (0, false);
+        for (_, path, size) in entries.iter().rev() {
+            bytes = bytes.saturating_add(*size);
+            full |= kept == KEPT || (kept > 0 && bytes > KEPT_BYTES);
+            if !full {
+                kept += 1;
+                continue;
+            }
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -97,6 +107,10 @@ impl Entry<'_> {
             return Err(io::Error::other("it is no file"));
         }
         check_owner(&metadata)?;
+        if metadata.nlink() != 1 {
+            // The folder may have been put in the place of ours, and a file of ours that says something else linked into it.
+            return Err(io::Error::other("it has another name elsewhere"));
+        }
         let mut checksum = [0; CHECKSUM_BYTES];
         let mut code = Vec::new();
         file.read_exact(&mut checksum)?;
@@ -112,15 +126,27 @@ impl Entry<'_> {
     /// Puts `code` under this key, in one move: who reads meanwhile finds the whole of it or what was there before.
     pub(crate) fn write(&self, code: &[u8]) -> io::Result<()> {
         check_owner(&fs::metadata(&self.cache.folder)?)?;
-        // Each writer has a file of its own, also where one process has several engines.
-        static WRITERS: AtomicU32 = AtomicU32::new(0);
-        let writer = format!("{}-{}", std::process::id(), WRITERS.fetch_add(1, Relaxed));
-        let half = self.cache.folder.join(format!("{}.{writer}.{HALF}", self.key));
-        let written = write_new(&half, &[&self.checksum(code), code]).and_then(|()| fs::rename(&half, self.path()));
+        let (half, mut file) = self.half()?;
+        let parts = [&self.checksum(code)[..], code];
+        let written = parts.iter().try_for_each(|part| file.write_all(part)).and_then(|()| fs::rename(&half, self.path()));
         if written.is_err() {
             let _ = fs::remove_file(&half);
         }
         written.and_then(|()| self.cache.prune())
+    }
+
+    /// A new file. Each writer has its own, also where one process has several engines, and where several containers share the
+    /// folder, each with a process of the same number.
+    fn half(&self) -> io::Result<(PathBuf, File)> {
+        static WRITERS: AtomicU32 = AtomicU32::new(0);
+        loop {
+            let writer = format!("{}-{}", std::process::id(), WRITERS.fetch_add(1, Relaxed));
+            let half = self.cache.folder.join(format!("{}.{writer}.{HALF}", self.key));
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                opened => return opened.map(|file| (half, file)),
+            }
+        }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -130,13 +156,6 @@ impl Entry<'_> {
     fn checksum(&self, code: &[u8]) -> [u8; CHECKSUM_BYTES] {
         Sha256::new().chain_update(&self.key).chain_update(code).finalize().into()
     }
-}
-
-fn write_new(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    // Left behind by a process of the same number that was killed.
-    let _ = fs::remove_file(path);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    parts.iter().try_for_each(|part| file.write_all(part))
 }
 
 /// Refuses what another user owns or may write to.
@@ -262,6 +281,52 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_has_another_name_elsewhere_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = open(folder.path());
+        let entry = cache.entry(&component("a"));
+        entry.write(b"code").unwrap();
+        fs::hard_link(entry.path(), folder.path().join("elsewhere")).unwrap();
+        assert_eq!(entry.read().unwrap_err().to_string(), "it has another name elsewhere");
+        entry.write(b"new").unwrap();
+        assert_eq!(entry.read().unwrap().unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_another_writes_under_the_number_of_this_process_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = open(folder.path());
+        let entry = cache.entry(&component("a"));
+        let others = (0..1_000).map(|n| folder.path().join(format!("{}.{}-{n}.{HALF}", entry.key, std::process::id())));
+        let others: Vec<PathBuf> = others.collect();
+        others.iter().for_each(|other| fs::write(other, "half of it").unwrap());
+        let (half, _) = entry.half().unwrap();
+        assert!(!others.contains(&half) && others.iter().all(|other| fs::read(other).unwrap() == b"half of it"));
+    }
+
+    #[test]
+    fn entries_that_are_too_many_bytes_go_but_the_last_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = open(folder.path());
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        let entries = ["a", "b", "c"].map(|name| cache.entry(&component(name)).path());
+        let put = |path: &Path, age: u64, bytes: u64| {
+            // Without a byte of it on the disk.
+            let file = File::create(path).unwrap();
+            file.set_len(bytes).unwrap();
+            file.set_modified(long_ago - Duration::from_secs(age)).unwrap();
+        };
+        put(&entries[0], 3, 1);
+        put(&entries[1], 2, KEPT_BYTES / 2);
+        put(&entries[2], 1, KEPT_BYTES / 2);
+        cache.prune().unwrap();
+        assert_eq!(entries.each_ref().map(|path| path.exists()), [false, true, true]);
+        put(&entries[2], 1, KEPT_BYTES + 1);
+        cache.prune().unwrap();
+        assert_eq!(entries.each_ref().map(|path| path.exists()), [false, false, true]);
+    }
+
+    #[test]
     fn a_damaged_entry_and_one_of_another_component_are_known_as_such() {
         let folder = tempfile::tempdir().unwrap();
         let cache = open(folder.path());
@@ -299,7 +364,7 @@ mod tests {
         for n in 0..KEPT as u32 {
             let entry = cache.entry(&component(&n.to_string()));
             entry.write(b"code").unwrap();
-            fs::File::open(entry.path()).unwrap().set_modified(long_ago + Duration::from_secs(n.into())).unwrap();
+            File::open(entry.path()).unwrap().set_modified(long_ago + Duration::from_secs(n.into())).unwrap();
         }
         let there = |n: u32| cache.entry(&component(&n.to_string())).path().exists();
         cache.entry(&component("0")).read().unwrap().unwrap();

@@ -6,6 +6,8 @@ standard error.
 
 import sys
 
+from .verdict import well_formed
+
 try:
     from wit_world.imports import log as _wit
 except ImportError:
@@ -41,4 +43,4 @@ def _write(level: str, line: str) -> None:
     if _wit is None:
         print(f"{level.lower()}: {line}", file=sys.stderr)
     else:
-        _wit.write(_wit.Level[level], line)
+        _wit.write(_wit.Level[level], well_formed(line))

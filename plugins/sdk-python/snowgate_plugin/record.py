@@ -65,6 +65,8 @@ class Record:
             return _DECODER.decode(text)
         except ValueError as error:
             raise Reject(f"the value is no JSON: {error}") from None
+        except RecursionError:
+            raise Reject("the value's JSON is nested too deep") from None
 
     def headers(self) -> list[Header]:
         """In order."""

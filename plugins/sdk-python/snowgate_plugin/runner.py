@@ -7,7 +7,7 @@ from typing import Any
 from . import log
 from .plugin import Plugin
 from .record import Record, Reject, item
-from .verdict import REJECT, REPLACE, Verdict, reject
+from .verdict import REJECT, REPLACE, Verdict, reject, well_formed
 
 MESSAGE_CHARACTERS = 1024
 """The gateway reads no more of a message."""
@@ -91,7 +91,7 @@ def run(plugin: Plugin, input: Any) -> tuple[bytes, list[int], list[bytes | None
             values.append(output.value)
             sources.append(index)
         if code == REJECT:
-            failures.append((index, message[:MESSAGE_CHARACTERS]))
+            failures.append((index, well_formed(message[:MESSAGE_CHARACTERS])))
         verdicts.append(code)
     return bytes(verdicts), sources, values, keys, failures
 
@@ -112,7 +112,7 @@ def pack(items: list[bytes | None]) -> tuple[bytes, list[int], bytes]:
 
 
 def _said(error: Exception, *plain: type[Exception]) -> str:
-    return str(error) if plain and isinstance(error, plain) else f"{type(error).__name__}: {error}"
+    return well_formed(str(error) if plain and isinstance(error, plain) else f"{type(error).__name__}: {error}")
 
 
 def _told(error: Exception) -> str:

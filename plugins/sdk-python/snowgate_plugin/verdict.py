@@ -1,5 +1,6 @@
 """What becomes of a record."""
 
+import re
 from json import JSONEncoder
 from typing import Any, Iterable, NamedTuple
 
@@ -55,12 +56,18 @@ def reject(message: str) -> Verdict:
     return Verdict(REJECT, (), message)
 
 
+def well_formed(text: str) -> str:
+    """Half a surrogate pair, as JSON may hold it and UTF-8 may not, becomes U+FFFD."""
+    return text if text.isascii() else _HALF_A_PAIR.sub("\ufffd", text)
+
+
 def _bytes(value: Value) -> bytes | None:
     if value is None or isinstance(value, bytes):
         return value
-    return (value if isinstance(value, str) else _ENCODER.encode(value)).encode()
+    return well_formed(value if isinstance(value, str) else _ENCODER.encode(value)).encode()
 
 
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _ENCODER = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _KEEP = Verdict(KEEP)
 _DROP = Verdict(DROP)

@@ -329,7 +329,7 @@ fn a_connectors_plugin_is_reloaded_when_its_file_changed() {
     // An empty custom section: another file, and the same plugin.
     bytes.extend_from_slice(&[0, 2, 1, b'x']);
     reload(&bytes, "plugins swapped");
-    reload(b"trash", "reload failed, all goes on as before");
+    reload(b"trash", "reload failed, its pipeline goes on as before");
     world.kafka.produce(&world.topic, 0, [&kline]);
     world.wait_for_rows(2);
     assert!(world.sandbox.rows(&world.table()).iter().all(|row| row["RECORD_CONTENT"]["symbol"] == "BTCUSDT"));

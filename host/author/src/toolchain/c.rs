@@ -86,7 +86,8 @@ fn clang() -> Option<&'static str> {
     })
 }
 
-/// The C files of a folder of the project, in order of their names, as the compiler is to find them from the project.
+/// The C files of a folder of the project, in order of their names, as the compiler is to find them from the project: none of them
+/// is an option to it, whatever it is called.
 fn c_files(project: &Path, part: &str) -> Result<Vec<String>, Failure> {
     let folder = project.join(part);
     let entries = fs::read_dir(&folder).map_err(|error| {
@@ -95,11 +96,25 @@ fn c_files(project: &Path, part: &str) -> Result<Vec<String>, Failure> {
             .hint("a project of C has its SDK in `snowgate/sdk`, as `snowgate plugin new` puts it there")
     })?;
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut files: Vec<_> = names.filter(|name| name.ends_with(".c")).map(|name| format!("{part}{name}")).collect();
+    let mut files: Vec<_> = names.filter(|name| name.ends_with(".c")).map(|name| format!("./{part}{name}")).collect();
     files.sort();
     Ok(files)
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
     Failure::failed(format!("could not write `{}`", path.display())).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_file_is_an_option_to_the_compiler() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.c", "-fplugin=a.c", "@a.c", "notes.txt"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(c_files(folder.path(), "").unwrap(), ["./-fplugin=a.c", "./@a.c", "./b.c"]);
+    }
 }

@@ -106,7 +106,7 @@ pub(super) const ENDPOINTS: &[(&str, &str, &str)] = &[
     (
         "GET /readyz",
         "ours",
-        "watch::tests::failed_and_stalled_pipelines_are_named_with_their_reason_and_the_process_stays_alive guard::tests::anyone_learns_whether_the_gateway_is_ready_and_those_who_may_come_in_why_not",
+        "watch::tests::failed_and_stalled_pipelines_are_named_with_their_reason_and_the_process_stays_alive guard::tests::access::anyone_learns_whether_the_gateway_is_ready_and_those_who_may_come_in_why_not",
     ),
     (
         "GET /metrics",
@@ -244,10 +244,10 @@ pub(super) const WORKER: &[(&str, &str)] = &[
     ("admin.listeners", "worker::tests::the_admin_paths_follow_their_listeners replay:alt-admin-off-404"),
     ("rest.extension.classes", "worker::tests::connects_own_extension_reads_its_users_through_the_login_file"),
     ("access.control.allow.origin", "worker::tests::every_page_may_use_us_only_behind_a_password replay:alt-cors-preflight"),
-    ("access.control.allow.methods", "guard::tests::pages_in_the_list_get_cors_headers_as_connect_gives_them"),
+    ("access.control.allow.methods", "guard::tests::access::pages_in_the_list_get_cors_headers_as_connect_gives_them"),
     (
         "response.http.headers.config",
-        "guard::tests::configured_headers_are_on_every_answer_also_on_refusals replay:alt-response-headers",
+        "guard::tests::access::configured_headers_are_on_every_answer_also_on_refusals replay:alt-response-headers",
     ),
     ("listeners.https.*", "worker::tests::https_needs_pem_files"),
     ("topic.tracking.enable", TRACKING),

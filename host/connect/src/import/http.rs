@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(100);
 /// A thousand connectors are about 10 MB.
 const LONGEST_ANSWER: u64 = 64 << 20;
 
+/// Letters of what a worker says to a refused request; validation names every key that is wrong.
+const LONGEST_MESSAGE: usize = 16_384;
+
 /// How workers are reached.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
@@ -144,8 +147,10 @@ fn message(text: &str) -> String {
     struct Error {
         message: String,
     }
-    match serde_json::from_str::<Error>(text) {
+    let said = match serde_json::from_str::<Error>(text) {
         Ok(error) => error.message,
         Err(_) => text.lines().next().unwrap_or_default().chars().take(200).collect(),
-    }
+    };
+    // It is for a terminal, and whoever answers has no business there.
+    said.chars().filter(|letter| *letter == '\n' || !letter.is_control()).take(LONGEST_MESSAGE).collect()
 }

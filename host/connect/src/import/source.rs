@@ -35,7 +35,11 @@ pub(super) fn connectors(text: &str, default_name: Option<&str>) -> Result<Vec<(
 fn collect(raw: &RawValue, default_name: Option<&str>, found: &mut Vec<(String, ConfigMap)>) -> Result<(), ImportError> {
     if raw.get().starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(ImportError::Json)?;
-        return items.into_iter().try_for_each(|item| collect(item, None, found));
+        // One level of them: a list may be of lists without end.
+        return items.into_iter().try_for_each(|item| match item.get().starts_with('[') {
+            true => Err(ImportError::Shape("a list of connectors holds another list".to_owned())),
+            false => collect(item, None, found),
+        });
     }
     if raw.get().starts_with('"') {
         return Err(ImportError::Shape(

@@ -148,6 +148,7 @@ fn connectors_come_alone_in_lists_and_as_a_worker_tells_them() {
 
 #[test]
 fn what_is_no_configuration_is_refused_with_what_is_wanted() {
+    let deep = "[".repeat(200_000) + &"]".repeat(200_000);
     for (text, message) in [
         ("{", "this is not JSON"),
         ("7", "there is no connector in `7`"),
@@ -155,10 +156,11 @@ fn what_is_no_configuration_is_refused_with_what_is_wanted() {
         (r#"{"a": {"status": {}}}"#, "`a` has no configuration"),
         (r#"{"name": "n", "config": {"topics": ["t"]}}"#, "`topics` is neither a text nor a number nor a flag"),
         (r#"[{"topics": "t"}]"#, "a connector has no name"),
+        (&deep, "a list of connectors holds another list"),
     ] {
         let error = from_text(text, Some("file"), &plain()).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
-        assert!(error.hint().is_some_and(|hint| hint.contains("config")), "{text}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("config")), "{text:.100}");
         assert_eq!(error.class(), ErrorClass::Config);
     }
 }
@@ -436,6 +438,8 @@ fn a_refusal_is_told_in_the_workers_words_and_a_redirect_is_not_followed() {
         refused("409 Conflict", r#"{"error_code": 409, "message": "Connector c already exists"}"#),
         (ErrorClass::Config, "`http://HOST/connectors` answered 409: Connector c already exists".to_owned())
     );
+    let (_, told) = refused("400 Bad Request", r#"{"message": "one\n\u001b]0;two\u0007"}"#);
+    assert_eq!(told, "`http://HOST/connectors` answered 400: one\n]0;two", "nothing of it is for the terminal itself");
     assert_eq!(refused("302 Found", "").1, "`http://HOST/connectors` answered 302: ");
     assert_eq!(refused("500 Oops", "<html>").0, ErrorClass::Fatal);
 }

@@ -264,8 +264,8 @@ pub(crate) enum Event<C> {
     LogEnd(Offset),
     /// Kafka cannot serve this partition, or the plugins cannot take its records.
     ReadFailed(BlockReason),
-    /// Reading goes on at the offset that [`Action::Rewind`] named.
-    Rewound,
+    /// Reading goes on at this offset, as [`Action::Rewind`] asked, or as Kafka was asked for a reason of its own.
+    Rewound(Offset),
     /// The group has this offset by now as the next one to read.
     GroupCommitted(Offset),
     /// Other plugins are there: go over to them as soon as what was read is settled.

@@ -126,22 +126,25 @@ impl<C: Clone> Partition<C> {
                 self.held.unsend();
                 if self.held.is_covered_in_part(committed) {
                     // Somebody else wrote with other bounds: only Kafka has the rest.
-                    return self.drop_all_and_rewind(actions);
+                    return self.drop_all_and_rewind(now, actions);
                 }
                 self.held.release(self.committed, actions);
             }
-            AfterOpen::Rewind => return self.drop_all_and_rewind(actions),
+            AfterOpen::Rewind => return self.drop_all_and_rewind(now, actions),
         }
         self.go_on(now, actions);
     }
 
-    pub(super) fn drop_all_and_rewind(&mut self, actions: &mut Vec<Action<C>>) {
+    pub(super) fn drop_all_and_rewind(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
         self.held.drop_all(actions);
         let settled = self.settled.max(self.committed).map(Offset::next);
         match settled.or(self.remembered.group_offset).or(self.first_read) {
             Some(from) => self.rewind(from, actions),
             // Nothing was read yet, so nothing has to be read again.
-            None => self.phase = Phase::Running,
+            None => {
+                self.phase = Phase::Running;
+                self.swap_if_settled(now, actions);
+            }
         }
     }
 

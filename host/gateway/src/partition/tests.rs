@@ -133,6 +133,10 @@ impl Bench {
         self.answered(body, AppendOutcome::Appended(self.sent_with + 1))
     }
 
+    fn rewound(&mut self, from: i64) -> Vec<Action<u32>> {
+        self.on(Event::Rewound(at(from)))
+    }
+
     fn status(&mut self, committed: impl Into<Option<i64>>, row_errors: u64) -> Vec<Action<u32>> {
         let committed = committed.into().and_then(Offset::new);
         self.on(Event::StatusSeen { session: self.machine.session(), valid: true, committed, row_errors })

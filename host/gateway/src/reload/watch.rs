@@ -2,7 +2,8 @@
 //!
 //! Files are asked for their state at intervals, which works where notifications do not: on NFS, and for the symbolic links by which
 //! Kubernetes replaces what a ConfigMap holds. A file is read only when its state changed and then stayed for one interval, so that
-//! one that is being written is left alone; what counts is its digest. A change is reported once, even where reloading it fails.
+//! one that is being written is left alone; what counts is its digest. One that cannot be read, or is no plugin any more, is another one
+//! too, and the reload says what is wrong with it. A change is reported once, even where reloading it fails.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -45,8 +46,10 @@ impl Watch {
             match self.seen.get_mut(path) {
                 Some(seen) if seen.stamp == stamp && seen.read => {}
                 Some(seen) if seen.stamp == stamp => {
-                    seen.read = true;
-                    if digest(path).is_some_and(|digest| loaded.iter().any(|loaded| **loaded != *digest)) {
+                    let is_loaded = digest(path).is_some_and(|digest| loaded.iter().all(|loaded| **loaded == *digest));
+                    // Where it was replaced meanwhile, what was read may be half of it.
+                    seen.read = Stamp::of(path) == Some(stamp);
+                    if seen.read && !is_loaded {
                         changed.get_or_insert_with(|| path.clone());
                     }
                 }
@@ -91,5 +94,20 @@ mod tests {
         assert_eq!((watch.look(&loaded), watch.look(&loaded)), (None, None));
         write(&other, b"the third");
         assert_eq!((watch.look(&loaded), watch.look(&loaded)), (None, Some(path)));
+    }
+
+    #[test]
+    fn a_file_that_is_no_plugin_any_more_is_told_once_and_one_that_is_gone_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("p.wasm");
+        write(&path, b"one");
+        let loaded = files(&path);
+        let mut watch = Watch::default();
+        for broken in [&b""[..], b"(component)", b"\0asm\x01\0\0\0"] {
+            std::fs::write(&path, broken).unwrap();
+            assert_eq!((watch.look(&loaded), watch.look(&loaded), watch.look(&loaded)), (None, Some(path.clone()), None));
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((watch.look(&loaded), watch.look(&loaded)), (None, None));
     }
 }

@@ -254,6 +254,7 @@ fn the_file_or_a_variable_names_the_collector_and_a_variable_turns_it_off() {
 fn an_address_is_shown_without_its_login() {
     assert_eq!(without_login("https://user:CANARY@host:4318/path"), "https://host:4318/path");
     assert_eq!(without_login("http://host:4318"), "http://host:4318");
+    assert_eq!(without_login("user:CANARY@host:4318"), "host:4318", "a scheme was forgotten");
     let refused = Traces::start(Some("http://user:CANARY@no host"), |_| None).unwrap_err();
     assert!(!format!("{refused:?}").contains("CANARY") && refused.to_string().contains("http://no host"), "{refused}");
 }

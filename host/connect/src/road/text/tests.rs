@@ -1,6 +1,7 @@
 //! What the text road does against what the full road does with the same record.
 
 mod random;
+mod series;
 mod vectors;
 
 use super::*;

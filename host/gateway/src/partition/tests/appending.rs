@@ -48,7 +48,7 @@ fn a_body_holds_no_more_records_than_snowflake_was_seen_to_take() {
     bench.body(1, 8);
     assert_eq!(bench.answered(0, AppendOutcome::TooLarge), [open(2)]);
     assert_eq!(bench.opened(None), [discard(0), rewind(1)]);
-    bench.on(Event::Rewound);
+    bench.rewound(1);
     assert_eq!(bench.rows(1, 3), []);
     assert_eq!(bench.machine.room(), (1, 100));
     assert_eq!(bench.rows(4, 4), [seal(1, 1, 4), append(1, 1, 4, 0, 200)]);
@@ -60,7 +60,7 @@ fn each_commit_lets_bodies_hold_twice_as_many_records_again() {
     bench.body(1, 8);
     bench.answered(0, AppendOutcome::TooLarge);
     bench.opened(None);
-    bench.on(Event::Rewound);
+    bench.rewound(1);
     bench.rows(1, 4);
     bench.appended(1);
     bench.committed(4);
@@ -111,7 +111,7 @@ fn a_refused_record_is_forgotten_once_it_is_settled() {
     bench.body(5, 5);
     bench.answered(0, AppendOutcome::Malformed);
     bench.opened(None);
-    bench.on(Event::Rewound);
+    bench.rewound(5);
     bench.encoded(5, 6, 1, &[5]);
     bench.on(Event::BodyFull);
     assert_eq!(bench.on(Event::DeadLetterDelivered(at(5))), [append(1, 5, 6, 0, 200)]);
@@ -256,7 +256,7 @@ fn a_body_that_is_committed_in_part_is_read_again() {
     bench.answered(0, AppendOutcome::Stale);
     assert_eq!(bench.opened(2), [commit(3, 2), discard(0), discard(1), Action::DiscardOpen, rewind(3)]);
     assert!(!bench.machine.wants_records());
-    bench.on(Event::Rewound);
+    bench.rewound(3);
     assert_eq!(bench.machine.resume_after(), Some(at(2)));
     assert_eq!(bench.body(3, 4), [seal(2, 3, 4), append(2, 3, 4, 0, 200)]);
 }

@@ -88,7 +88,7 @@ fn a_block_that_has_ended_is_not_looked_at_again() {
     bench.on(Event::DeadLetterFailed);
     bench.answered(0, AppendOutcome::Stale);
     assert_eq!(bench.opened(3), [Action::Unblocked, commit(4, 3), discard(0), rewind(4)]);
-    bench.on(Event::Rewound);
+    bench.rewound(4);
     assert_eq!(bench.due_in(), None);
 }
 

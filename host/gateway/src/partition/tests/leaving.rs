@@ -58,7 +58,7 @@ fn a_partition_that_is_revoked_while_it_is_rewound_is_let_go_at_once() {
     bench.answered(0, AppendOutcome::Malformed);
     bench.opened(None);
     assert_eq!(bench.revoked(1_000), [Action::Drained]);
-    assert_eq!(bench.on(Event::Rewound), []);
+    assert_eq!(bench.rewound(1), []);
     assert!(!bench.machine.wants_records());
 }
 

@@ -113,7 +113,7 @@ fn dead_letters_that_cannot_be_delivered_block_and_are_read_again_later() {
     assert_eq!(bench.after(99), []);
     assert_eq!(bench.after(1), [open(2)]);
     assert_eq!(bench.opened(None), [Action::Unblocked, discard(0), rewind(1)]);
-    bench.on(Event::Rewound);
+    bench.rewound(1);
     assert!(bench.machine.wants_records());
     assert_eq!(bench.body(1, 2), [seal(1, 1, 2), append(1, 1, 2, 0, 200)]);
 }
@@ -135,7 +135,7 @@ fn after_they_were_read_again_dead_letters_have_another_chance() {
         assert_eq!(bench.on(Event::DeadLetterFailed), [Action::Blocked(BlockReason::DeadLettersRefused)]);
         assert_eq!(bench.after(500), [open(session)]);
         assert_eq!(bench.opened(None), [Action::Unblocked, Action::DiscardOpen, rewind(1)]);
-        bench.on(Event::Rewound);
+        bench.rewound(1);
     }
     // Once they are through, an opening finds nothing to read again.
     bench.encoded(1, 1, 0, &[1]);

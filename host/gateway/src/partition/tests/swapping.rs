@@ -103,5 +103,16 @@ fn a_partition_that_reads_again_swaps_when_kafka_has_gone_back() {
     bench.answered(0, AppendOutcome::Malformed);
     bench.opened(None);
     assert_eq!(swap_asked(&mut bench), []);
-    assert_eq!(bench.on(Event::Rewound), [Action::Swap], "nothing of them was settled");
+    assert_eq!(bench.rewound(0), [Action::Swap], "nothing of them was settled");
+}
+
+#[test]
+fn a_partition_that_opens_its_channel_and_has_nothing_to_read_again_swaps_then() {
+    let mut bench = Bench::running(None);
+    // Of the first record of all: nothing counts as read.
+    bench.on(Event::DeadLetterFailed);
+    assert_eq!(bench.after(500), [open(2)]);
+    assert_eq!(swap_asked(&mut bench), []);
+    assert_eq!(bench.opened(None), [Action::Unblocked, Action::Swap]);
+    assert!(bench.machine.wants_records());
 }
