@@ -1,9 +1,9 @@
 //! Compiled components in a folder, so that a restart need not compile them again.
 //!
-//! An entry is machine code that will run with all of the gateway's rights, so who could have written it is what matters: the folder
-//! and the entry have to be ours, and nobody else may write to them. That is looked at for each entry, on the file that was opened. Its
-//! checksum covers its key as well, so a damaged entry, or one under another's name, is known as such. An entry that cannot be used
-//! is compiled again and replaced.
+//! An entry is machine code that will run with all of the gateway's rights, so who could have written it is what matters: the
+//! folder and the entry have to be ours, nobody else may write to them, and the entry has no second name. That is looked at for
+//! each entry, on the file that was opened. Its checksum covers its key as well, so a damaged entry, or one under another's name,
+//! is known as such. An entry that cannot be used is compiled again and replaced.
 //!
 //! The key is the component's SHA-256 and wasmtime's compatibility hash: its exact version, the settings that shape the code, the
 //! processor. Everything here may be deleted at any time.
