@@ -36,6 +36,7 @@ impl Loaded {
             allow: Capability::ALL.to_vec(),
             config_json: config_json.to_owned(),
             limits: Limits::default(),
+            tables: Arc::default(),
         };
         let plugin = Plugin::load(engine, &settings).map_err(|error| Failure::of_plugin(&error))?;
         Ok(Loaded { plugin: Arc::new(plugin) })

@@ -1,6 +1,7 @@
 //! What can be told of a component without running it over records.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -46,6 +47,7 @@ pub fn inspect(engine: &Engine, path: &Path) -> Result<Inspection, Error> {
         allow: Capability::ALL.to_vec(),
         config_json: "{}".to_owned(),
         limits: Limits::default(),
+        tables: Arc::default(),
     };
     let (plugin, description, _) = Plugin::describe(engine, &settings, &binary, &component)?;
     let imports = component::imports(engine, &component);

@@ -148,6 +148,7 @@ fn plugin(step: &PluginStep) -> TransformSettings {
         allow: Capability::ALL.into_iter().filter(|capability| step.allow.contains(&capability.as_str())).collect(),
         config_json: step.config_json.clone(),
         limits: Limits::default(),
+        tables: Arc::default(),
     };
     // A connector's `errors.tolerance` speaks for all of its steps.
     TransformSettings { plugin, version: None, on_reject: None, on_trap: None }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use semver::VersionReq;
@@ -126,6 +127,7 @@ impl Check<'_> {
                 allow: self.capabilities(&format!("{path}.allow"), transform.allow.as_deref()),
                 config_json: self.plugin_config(&format!("{path}.with"), &transform.with),
                 limits: self.limits(&format!("{path}.limits"), &transform.limits),
+                tables: Arc::default(),
             };
             let (on_reject, on_trap) = (transform.on_reject.map(OnError::from), transform.on_trap.map(OnError::from));
             plugins.push(TransformSettings { plugin, version, on_reject, on_trap });

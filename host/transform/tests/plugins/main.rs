@@ -38,6 +38,7 @@ fn named(name: &str, path: PathBuf, config: &str) -> PluginSettings {
         allow: Capability::ALL.to_vec(),
         config_json: config.into(),
         limits: Limits::default(),
+        tables: Arc::default(),
     }
 }
 
