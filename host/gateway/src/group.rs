@@ -54,25 +54,35 @@ const TOPICS_PATIENCE: Duration = Duration::from_secs(10);
 /// Where the records of a topic go.
 #[derive(Debug)]
 pub(crate) struct Route {
-    pub(crate) table: String,
-    /// Where a table that is not there is made: how.
-    pub(crate) create_table: Option<Arc<str>>,
     /// What the metadata call the topic, where a transform renamed it.
     pub(crate) named_topic: Option<Arc<str>>,
+    pub(crate) table: Arc<Table>,
+}
+
+/// A table that records go to.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    /// Where it is made if it is not there: how.
+    pub(crate) create_table: Option<Arc<str>>,
     pipe: Arc<PipeName>,
     channel_prefix: String,
 }
 
 impl Route {
     pub(crate) fn new(settings: &PipelineSettings, topic: &str) -> Route {
-        let name = settings.table(topic);
+        Route { named_topic: settings.named_topic(topic), table: Arc::new(Table::new(settings, settings.table(topic))) }
+    }
+}
+
+impl Table {
+    fn new(settings: &PipelineSettings, name: TableName) -> Table {
         let create_table = settings.create_tables.then(|| sql::create_table_if_not_exists(&name, settings.rows.mode).into());
         let pipe = names::default_pipe(&name.table);
         let TableName { database, schema, table } = name;
-        Route {
-            table,
+        Table {
+            name: table,
             create_table,
-            named_topic: settings.named_topic(topic),
             pipe: Arc::new(PipeName { database, schema, pipe }),
             channel_prefix: settings.channel_prefix.clone(),
         }
@@ -111,11 +121,10 @@ impl Context {
         }
     }
 
-    /// What the traces of a partition have in common, where there are any.
-    pub(crate) fn trace_origin(&self, topic_partition: &TopicPartition, channel: &ChannelName) -> Option<Arc<Origin>> {
+    /// What the traces of a partition's way into one table have in common, where there are any.
+    pub(crate) fn trace_origin(&self, topic_partition: &TopicPartition, table: &str, channel: &ChannelName) -> Option<Arc<Origin>> {
         let tracer = self.tracer.clone()?;
         let (settings, pipe) = (&self.settings, &channel.pipe);
-        let table = &self.route(&topic_partition.topic).table;
         let schema = (pipe.database.as_str(), pipe.schema.as_str());
         Some(Origin::new(tracer, &settings.name, &settings.kafka.group, topic_partition, schema, table, &channel.channel))
     }
@@ -442,8 +451,8 @@ impl Member {
 
     fn remembered(&self, assigned: &Assigned) -> Remembered {
         let route = self.context.route(&assigned.topic_partition.topic);
-        let channel = route.channel(&assigned.topic_partition).channel;
-        let memo = assigned.metadata.as_deref().map(|text| memo::read(text, &channel, &route.table));
+        let channel = route.table.channel(&assigned.topic_partition).channel;
+        let memo = assigned.metadata.as_deref().map(|text| memo::read(text, &channel, &route.table.name));
         let (committed_offset, row_errors) = memo.unwrap_or_default();
         Remembered { group_offset: assigned.group_offset, committed_offset, row_errors }
     }

@@ -2,35 +2,34 @@
 //!
 //! [`Pipeline::read`] takes a batch along the line as far as the open body ([`encode`] has the last step); the state machine in
 //! `partition.rs` says what happens next, and [`Pipeline::on`] carries that out. The pipeline itself decides nothing about delivery.
+//! What belongs to the table, its channel and its bodies, is in [`lane`].
 
 mod encode;
+mod lane;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::SystemTime;
 
 use snowgate_kafka::{DeadLetterReceipt, Error as KafkaError, GroupOffset, PartitionQueue, StartAt};
-use snowgate_record::{ErrorClass, Offset, OffsetRange, TopicPartition};
-use snowgate_snowflake::body::{OpenBody, SealedBody};
+use snowgate_record::{ErrorClass, Offset, TopicPartition};
 use snowgate_snowflake::row::{Form, RowWriter};
-use snowgate_snowflake::wire::{Append, ChannelName, ContinuationToken};
+use snowgate_snowflake::wire::ContinuationToken;
 use snowgate_transform::Error as PluginError;
 use tracing::{debug, error, info, warn};
-use uuid::Uuid;
 
 use crate::board::{self, Place};
 use crate::budget::Charge;
-use crate::commits::Watched;
-use crate::group::{Context, Route};
+use crate::group::Context;
 use crate::killpoint::kill_point;
 use crate::memo::Memo;
-use crate::partition::{Action, AppendOutcome, BlockReason, BodyId, Event, Millis, Partition, Remembered};
+use crate::partition::{Action, AppendOutcome, BlockReason, Event, Millis, Partition, Remembered};
+use crate::pipeline::lane::Lane;
 use crate::requests::PartitionEvent;
 use crate::stages::Stages;
-use crate::traces::{BodyTrace, Origin, Times};
+use crate::traces::{BodyTrace, Times};
 use crate::worker::{Epoch, Message, ReplyTo, StartReply, Tools, Turn, Work};
 
 /// Records taken from Kafka at once: enough that the costs per batch vanish, few enough that a plugin's turn stays short.
@@ -47,15 +46,12 @@ pub(crate) struct Pipeline {
     place: Arc<Place>,
     /// What the record that stops the partition lacks.
     refusal: Option<String>,
-    route: Arc<Route>,
-    channel: ChannelName,
     machine: Partition<ContinuationToken>,
+    lane: Lane,
     queue: Option<PartitionQueue>,
     /// The worker's, until a swap takes its newer ones.
     stages: Rc<RefCell<Stages>>,
     rows: RowWriter,
-    body: OpenBody,
-    sealed: HashMap<BodyId, Sealed>,
     /// A batch that the open body had no room for.
     unfinished: Option<Work>,
     log_end_seen: bool,
@@ -64,20 +60,8 @@ pub(crate) struct Pipeline {
     start: Option<Sender<StartReply>>,
     drained: Option<Sender<Option<GroupOffset>>>,
     last_commit: Option<GroupOffset>,
-    watched: Option<Watched>,
     charge: Charge,
-    /// Where traces are asked for.
-    origin: Option<Arc<Origin>>,
-    /// Of the open body, once records went into it.
-    trace: Option<BodyTrace>,
     finished: bool,
-}
-
-struct Sealed {
-    body: SealedBody,
-    range: OffsetRange,
-    request_id: Uuid,
-    trace: Option<BodyTrace>,
 }
 
 impl Pipeline {
@@ -92,36 +76,30 @@ impl Pipeline {
         let route = context.route(&topic_partition.topic);
         let mailbox = reply.mailbox.clone();
         queue.on_data(Arc::new(move || mailbox.wake()));
-        let channel = route.channel(topic_partition);
+        let lane = Lane::new(&context, route.table.clone(), reply.clone());
         let mut rows = RowWriter::new(context.settings.rows);
         if let Some(topic) = &route.named_topic {
             rows.name_topic(topic.clone());
         }
         Pipeline {
-            place: context.board.enter(topic_partition, worker, &route.table, &channel.channel),
+            place: context.board.enter(topic_partition, worker, &lane.table.name, &lane.channel.channel),
             worker,
             refusal: None,
             machine: Partition::new(context.policy.clone()),
             stages,
             rows,
-            body: OpenBody::new(),
-            sealed: HashMap::new(),
+            lane,
             unfinished: None,
             log_end_seen: false,
             rewind_again: None,
             start: None,
             drained: None,
             last_commit: None,
-            watched: None,
             charge: context.budget.charge(),
-            origin: context.trace_origin(topic_partition, &channel),
-            trace: None,
-            channel,
             finished: false,
             queue: Some(queue),
             context,
             reply,
-            route,
         }
     }
 
@@ -194,7 +172,7 @@ impl Pipeline {
     /// Kafka → a batch.
     fn consume(&mut self, tools: &mut Tools) -> Option<Work> {
         let queue = self.queue.as_mut()?;
-        let asked = self.origin.is_some().then(SystemTime::now);
+        let asked = self.lane.origin.is_some().then(SystemTime::now);
         let mut work = tools.take_work(&self.reply.topic_partition);
         if let Err(error) = queue.take(&mut work.batch, BATCH_RECORDS) {
             // The consumer's thread tells the same, and what to do about it.
@@ -240,7 +218,7 @@ impl Pipeline {
         if let Err(error) = processed {
             // Without its plugins a record has no meaning here: keep it in Kafka.
             error!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "plugins cannot run");
-            if let (Some(origin), Some(times), Some(range)) = (&self.origin, work.times, work.batch.range()) {
+            if let (Some(origin), Some(times), Some(range)) = (&self.lane.origin, work.times, work.batch.range()) {
                 BodyTrace::begin(origin, range.first(), times.asked()).transform_failed(&work.batch, times, &error.to_string());
             }
             self.on(Event::ReadFailed(BlockReason::PluginsFailed), tools);
@@ -329,15 +307,16 @@ impl Pipeline {
         if self.finished {
             return;
         }
-        if self.origin.is_some() {
-            self.trace_answer(&event);
+        if let Event::AppendAnswered { body, outcome: AppendOutcome::Appended(_), .. } = &event {
+            self.lane.appended(*body);
         }
         let mut actions = Vec::new();
         self.machine.on(event, self.context.clock.now(), &mut actions);
         for action in actions {
             self.carry_out(action, tools);
         }
-        self.watch();
+        let session = (!self.finished && self.machine.awaits_commit()).then(|| self.machine.session());
+        self.lane.watch(session, &self.context);
         self.recharge();
         self.place.set(self.machine.committed(), self.machine.appended(), self.machine.settled());
     }
@@ -345,18 +324,7 @@ impl Pipeline {
     fn carry_out(&mut self, action: Action<ContinuationToken>, tools: &mut Tools) {
         let (topic, partition) = (self.reply.topic_partition.topic.clone(), self.reply.topic_partition.partition);
         match action {
-            Action::Open { session, force } => {
-                if force {
-                    warn!(%topic, partition, channel = %self.channel, "rows of an earlier session were never committed; sending them again");
-                }
-                self.context.requests.open(
-                    self.channel.clone(),
-                    self.route.create_table.clone(),
-                    session,
-                    force,
-                    self.reply.clone(),
-                );
-            }
+            Action::Open { session, force } => self.lane.open(session, force, &self.context),
             Action::StartAt(offset) => {
                 let committed_offset = self.machine.committed().map(Offset::get);
                 info!(%topic, partition, committed_offset, start = offset.map(Offset::get), "partition assigned");
@@ -365,40 +333,12 @@ impl Pipeline {
                     let _ = start.send((self.topic_partition().clone(), offset.map(StartAt::Offset)));
                 }
             }
-            Action::Seal { body, range } => self.seal(body, range, tools),
-            Action::DiscardOpen => {
-                if let Some(trace) = self.trace.take() {
-                    let settled = trace.last() <= self.machine.settled();
-                    trace.end(settled);
-                }
-                self.body.clear();
-                tools.give_buffer(self.body.take_buffer());
+            Action::Seal { body, range } => self.lane.seal(body, range, tools),
+            Action::DiscardOpen => self.lane.discard_open(self.machine.settled(), tools),
+            Action::Append { session, body, attempt, continuation, .. } => {
+                self.lane.append(body, session, attempt, continuation, &self.context);
             }
-            Action::Append { session, body, range, attempt, continuation } => {
-                let sealed = self.sealed.get_mut(&body).expect("a body is kept until it is discarded");
-                let append = Append {
-                    channel: self.channel.clone(),
-                    continuation,
-                    range,
-                    body: sealed.body.bytes.clone(),
-                    raw_bytes: sealed.body.raw_bytes,
-                    request_id: sealed.request_id,
-                    attempt,
-                };
-                debug!(%topic, partition, %range, rows = sealed.body.rows, bytes = append.body.len(), attempt, "append");
-                let span = sealed.trace.as_mut().and_then(|trace| trace.append(attempt, sealed.body.rows, append.body.len()));
-                self.context.requests.append(append, session, body, span, self.reply.clone());
-            }
-            Action::Discard { body } => {
-                let Some(sealed) = self.sealed.remove(&body) else { return };
-                let committed = Some(sealed.range.last()) <= self.machine.committed();
-                if committed {
-                    self.context.progress.committed(sealed.body.rows);
-                }
-                if let Some(trace) = sealed.trace {
-                    trace.end(committed);
-                }
-            }
+            Action::Discard { body } => self.lane.discard(body, self.machine.committed(), &self.context),
             Action::CommitGroupOffset { next, committed, row_errors } => self.commit_group_offset(next, committed, row_errors),
             Action::Rewind { from } => self.rewind(from),
             Action::Swap => self.swap(tools),
@@ -407,8 +347,7 @@ impl Pipeline {
                 let detail = self.refusal.take();
                 self.context.board.error(format!("partition {partition} of `{topic}` blocked: {}", reason.as_str()));
                 self.place.block(reason, detail.as_deref());
-                let sealed = self.sealed.values_mut().filter_map(|sealed| sealed.trace.as_mut());
-                sealed.chain(self.trace.as_mut()).for_each(|trace| trace.blocked(reason));
+                self.lane.blocked(reason);
             }
             Action::Unblocked => {
                 info!(%topic, partition, "partition goes on");
@@ -416,28 +355,15 @@ impl Pipeline {
             }
             Action::CommitStalled { since } => {
                 let waited = self.context.clock.now().saturating_sub(since) / 1_000;
-                warn!(%topic, partition, channel = %self.channel, seconds = waited, "rows were appended and are not committed");
+                warn!(%topic, partition, channel = %self.lane.channel, seconds = waited, "rows were appended and are not committed");
             }
             Action::Drained => self.let_go(),
         }
     }
 
-    fn seal(&mut self, id: BodyId, range: OffsetRange, tools: &mut Tools) {
-        kill_point("sealed");
-        let mut parts = self.body.seal(&mut tools.compressor).expect("a body of a few megabytes is compressed in memory at hand");
-        let body = parts.pop().expect("only a body with rows is sealed");
-        assert!(parts.is_empty(), "a body is sealed before it outgrows a request");
-        let mut trace = self.trace.take();
-        if let Some(trace) = &mut trace {
-            trace.sealed(body.rows, body.raw_bytes, body.bytes.len());
-        }
-        self.sealed.insert(id, Sealed { body, range, request_id: Uuid::new_v4(), trace });
-        tools.give_buffer(self.body.take_buffer());
-    }
-
     fn commit_group_offset(&mut self, next: Offset, committed: Option<Offset>, row_errors: Option<u64>) {
         kill_point("settled");
-        let (channel, table) = (&self.channel.channel, &self.route.table);
+        let (channel, table) = (&self.lane.channel.channel, &self.lane.table.name);
         let metadata = Memo { committed_offset: committed, row_errors, channel, table }.to_text();
         let commit = GroupOffset { topic_partition: self.topic_partition().clone(), next, metadata };
         self.last_commit = Some(commit.clone());
@@ -491,28 +417,9 @@ impl Pipeline {
         }
     }
 
-    /// Snowflake took a body: its trace waits for the commit from now on.
-    fn trace_answer(&mut self, event: &PartitionEvent) {
-        if let Event::AppendAnswered { body, outcome: AppendOutcome::Appended(_), .. } = event
-            && let Some(trace) = self.sealed.get_mut(body).and_then(|sealed| sealed.trace.as_mut())
-        {
-            trace.appended();
-        }
-    }
-
-    /// Tells the status poller whether this channel has something to wait for.
-    fn watch(&mut self) {
-        let session = (!self.finished && self.machine.awaits_commit()).then(|| self.machine.session());
-        if session == self.watched.as_ref().map(|watched| watched.session) {
-            return;
-        }
-        self.watched = session.map(|session| self.context.commits.watch(&self.channel, session, self.reply.clone()));
-    }
-
     fn recharge(&mut self) {
-        let sealed: usize = self.sealed.values().map(|sealed| sealed.body.bytes.len()).sum();
         let unfinished = self.unfinished.as_ref().map_or(0, |work| work.batch.bytes() + work.outcome.records.bytes());
-        self.charge.set(sealed + unfinished + self.body.capacity());
+        self.charge.set(self.lane.bytes() + unfinished);
     }
 }
 

@@ -210,7 +210,7 @@ mod tests {
         // Java's hash of the topic, as the connector appends it.
         assert_eq!(pipeline.table("other-topic").table, "OTHER_TOPIC_1509676082");
         assert_eq!((pipeline.rows.mode, pipeline.rows.metadata.push_time), (RowMode::Content, false));
-        let channel = Route::new(&pipeline, "binance_kline").channel(&TopicPartition::new("binance_kline", 2));
+        let channel = Route::new(&pipeline, "binance_kline").table.channel(&TopicPartition::new("binance_kline", 2));
         assert_eq!(channel.channel, "binance_kline_2");
         assert_eq!(pipeline.on_error, OnError::Block);
     }
@@ -225,7 +225,7 @@ mod tests {
         let pipeline = of(V4, &more);
         assert_eq!(pipeline.table("binance_kline").table, "binance_kline");
         assert_eq!((pipeline.rows.mode, pipeline.rows.metadata.push_time), (RowMode::Columns, true));
-        let channel = Route::new(&pipeline, "binance_kline").channel(&TopicPartition::new("binance_kline", 2));
+        let channel = Route::new(&pipeline, "binance_kline").table.channel(&TopicPartition::new("binance_kline", 2));
         assert_eq!(channel.channel, "snowflake-sink_binance_kline_2");
     }
 

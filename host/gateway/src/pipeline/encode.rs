@@ -16,18 +16,18 @@ use crate::letter;
 use crate::partition::{Encoded, Event};
 use crate::settings::{OnError, OnTombstone};
 use crate::stages::Cause;
-use crate::traces::{BodyTrace, Times};
 use crate::worker::{Tools, Turn, Work};
 
 impl Pipeline {
     /// Batch → rows in the open body, until the batch is finished or there is no room.
     pub(super) fn encode_all(&mut self, work: &mut Work, tools: &mut Tools) -> Turn {
         loop {
-            let begun = self.origin.is_some().then(SystemTime::now);
+            let begun = self.lane.origin.is_some().then(SystemTime::now);
             let (encoded, end) = self.encode(work, tools);
             if let Some(encoded) = encoded {
                 if let Some(begun) = begun {
-                    self.trace_encoded(work, &encoded, begun);
+                    let times = work.times.take();
+                    self.lane.trace_encoded(work, &encoded, times, begun);
                 }
                 kill_point("encoded");
                 self.on(Event::Encoded(encoded), tools);
@@ -55,15 +55,6 @@ impl Pipeline {
         }
     }
 
-    /// The trace of the open body takes in what the body took in.
-    fn trace_encoded(&mut self, work: &mut Work, encoded: &Encoded, begun: SystemTime) {
-        let Some(origin) = &self.origin else { return };
-        let times = work.times.take();
-        let first = || BodyTrace::begin(origin, encoded.range.first(), times.map_or(begun, Times::asked));
-        let trace = self.trace.get_or_insert_with(first);
-        trace.take_in(&work.batch, encoded.range, encoded.dead_letters.len(), times, begun);
-    }
-
     /// As many records as the open body has room for.
     fn encode(&mut self, work: &mut Work, tools: &mut Tools) -> (Option<Encoded>, EncodeEnd) {
         let resume_after = self.machine.resume_after();
@@ -81,7 +72,7 @@ impl Pipeline {
                 (None, Some(_)) => true,
                 (Some(_), None) => false,
             };
-            if progress.records >= record_room || self.body.bytes() >= byte_room {
+            if progress.records >= record_room || self.lane.body.bytes() >= byte_room {
                 break EncodeEnd::Full;
             }
             if rejection {
@@ -111,7 +102,7 @@ impl Pipeline {
             range: OffsetRange::new(first, last),
             records: progress.records,
             last_with_rows: progress.last_with_rows,
-            body_bytes: self.body.bytes(),
+            body_bytes: self.lane.body.bytes(),
             dead_letters: progress.dead_letters,
         });
         (encoded, end)
@@ -130,14 +121,14 @@ impl Pipeline {
             return self.set_aside(original(), &Cause::of_row("refused_by_snowflake", "Snowflake refused this row by itself"));
         }
         let rows = indexes.len() as u32;
-        if self.body.capacity() == 0 {
-            self.body.give_buffer(tools.take_buffer());
+        if self.lane.body.capacity() == 0 {
+            self.lane.body.give_buffer(tools.take_buffer());
         }
         for (emit_index, index) in indexes.enumerate() {
             let record = survivors.record(index);
             let on_tombstone = self.context.settings.on_tombstone;
             if record.value().is_none() && on_tombstone != OnTombstone::Row {
-                self.body.abandon_record();
+                self.lane.body.abandon_record();
                 return match on_tombstone {
                     OnTombstone::DeadLetter => self.set_aside(original(), &Cause::of_row("tombstone", "the record has no value")),
                     OnTombstone::Drop | OnTombstone::Row => {
@@ -148,22 +139,22 @@ impl Pipeline {
             }
             let emit_index = (rows > 1).then_some(emit_index as u32);
             let written = match record.value() {
-                Some(_) => self.rows.write(record, emit_index, self.body.buffer()),
-                None => self.rows.write_tombstone(record, self.body.buffer()),
+                Some(_) => self.rows.write(record, emit_index, self.lane.body.buffer()),
+                None => self.rows.write_tombstone(record, self.lane.body.buffer()),
             };
             if let Err(error) = written
                 && let Err(cause) = self.write_again(record, original(), emit_index, &error)
             {
-                self.body.abandon_record();
+                self.lane.body.abandon_record();
                 return self.set_aside(original(), &cause);
             }
         }
-        if !self.body.is_empty() && self.body.buffer().len() > self.context.policy.body_bytes {
+        if !self.lane.body.is_empty() && self.lane.body.buffer().len() > self.context.policy.body_bytes {
             // It begins the next body; alone it may be as large as a request carries.
-            self.body.abandon_record();
+            self.lane.body.abandon_record();
             return Err(EncodeEnd::BodyFull);
         }
-        match self.body.end_record(offset, rows, &mut tools.compressor) {
+        match self.lane.body.end_record(offset, rows, &mut tools.compressor) {
             Ok(()) => Ok(Passed::Rows),
             Err(error) => self.set_aside(original(), &Cause::of_row(error.reason(), error.to_string())),
         }
@@ -188,7 +179,7 @@ impl Pipeline {
         // Dropped, or a tombstone by then: neither happens to a value that is not JSON.
         let converted = converted?.iter().next().filter(|record| record.value().is_some()).ok_or_else(|| refused(error))?;
         self.rows.set_form(Form::Json);
-        let written = self.rows.write(converted, emit_index, self.body.buffer());
+        let written = self.rows.write(converted, emit_index, self.lane.body.buffer());
         self.rows.set_form(form);
         written.map_err(|error| refused(&error))
     }
