@@ -19,6 +19,7 @@
 
 mod event;
 mod held;
+mod lanes;
 mod opening;
 mod swap;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub(crate) use event::{
     Action, AppendOutcome, BlockReason, BodyId, Encoded, Event, Millis, OpenOutcome, Policy, Remembered, Session,
 };
 use held::{BodyState, Held};
+pub(crate) use lanes::{Before, Begin, Lanes, OWN, Step, To};
 use opening::AfterOpen;
 use swap::Swap;
 

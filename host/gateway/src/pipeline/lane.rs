@@ -15,7 +15,8 @@ use uuid::Uuid;
 use crate::commits::Watched;
 use crate::group::{Context, Table};
 use crate::killpoint::kill_point;
-use crate::partition::{BlockReason, BodyId, Encoded, Session};
+use crate::memo::TableMemo;
+use crate::partition::{BlockReason, BodyId, Encoded, OWN, Partition, Session};
 use crate::traces::{BodyTrace, Origin, Times};
 use crate::worker::{ReplyTo, Tools, Work};
 
@@ -26,11 +27,20 @@ pub(super) struct Lane {
     pub(super) body: OpenBody,
     /// Where traces are asked for.
     pub(super) origin: Option<Arc<Origin>>,
+    /// That went into the open body, and the machine has yet to hear of.
+    pub(super) rows: RowsOfLane,
     reply: ReplyTo,
     sealed: HashMap<BodyId, Sealed>,
     watched: Option<Watched>,
     /// Of the open body, once records went into it.
     trace: Option<BodyTrace>,
+}
+
+/// Records with rows: how many, and the last.
+#[derive(Default)]
+pub(super) struct RowsOfLane {
+    pub(super) records: u64,
+    pub(super) last_with_rows: Option<Offset>,
 }
 
 struct Sealed {
@@ -40,12 +50,20 @@ struct Sealed {
     trace: Option<BodyTrace>,
 }
 
+impl RowsOfLane {
+    pub(super) fn take_in(&mut self, offset: Offset) {
+        self.records += 1;
+        self.last_with_rows = Some(offset);
+    }
+}
+
 impl Lane {
     pub(super) fn new(context: &Context, table: Arc<Table>, reply: ReplyTo) -> Lane {
         let channel = table.channel(&reply.topic_partition);
         Lane {
             origin: context.trace_origin(&reply.topic_partition, &table.name, &channel),
             body: OpenBody::new(),
+            rows: RowsOfLane::default(),
             sealed: HashMap::new(),
             watched: None,
             trace: None,
@@ -65,6 +83,10 @@ impl Lane {
     /// The trace of the open body takes in what the body took in.
     pub(super) fn trace_encoded(&mut self, work: &Work, encoded: &Encoded, times: Option<Times>, begun: SystemTime) {
         let Some(origin) = &self.origin else { return };
+        if self.trace.is_none() && encoded.records == 0 && self.reply.lane != OWN {
+            // Records of other tables make no trace here.
+            return;
+        }
         let first = || BodyTrace::begin(origin, encoded.range.first(), times.map_or(begun, Times::asked));
         let trace = self.trace.get_or_insert_with(first);
         trace.take_in(&work.batch, encoded.range, encoded.dead_letters.len(), times, begun);
@@ -144,6 +166,11 @@ impl Lane {
         if session != self.watched.as_ref().map(|watched| watched.session) {
             self.watched = session.map(|session| context.commits.watch(&self.channel, session, self.reply.clone()));
         }
+    }
+
+    /// What is remembered of it.
+    pub(super) fn memo(&self, machine: &Partition<ContinuationToken>) -> TableMemo<'_> {
+        TableMemo { table: &self.table.name, committed_offset: machine.committed(), row_errors: machine.row_errors() }
     }
 
     /// Of all its bodies.
