@@ -80,7 +80,8 @@ impl Memo<'_> {
 pub(crate) fn read(text: &str, channel: &str, tables: &[&str], routing: Option<&str>, group_offset: Option<Offset>) -> Begin {
     let nothing = Remembered { group_offset, ..Remembered::default() };
     let Some(mut written) = parse(text).filter(|written| written.channel == channel) else {
-        let before = if routing.is_some() { Before::AtRest } else { Before::Same };
+        // Whoever has several tables writes before it appends; what there was before may have had one.
+        let before = if routing.is_some() { Before::Other { lost_sight: false } } else { Before::Same };
         return Begin { remembered: vec![nothing; tables.len()], before };
     };
     let mut known = std::mem::take(&mut written.more);
@@ -92,8 +93,8 @@ pub(crate) fn read(text: &str, channel: &str, tables: &[&str], routing: Option<&
     let remembered = remembered.collect();
     let before = match (written.routing.as_deref() == routing, written.rest) {
         (true, false) => Before::Same,
-        (_, true) => Before::AtRest,
-        (false, false) => Before::Other { lost_sight: !known.is_empty() },
+        (true, true) => Before::AtRest,
+        (false, at_rest) => Before::Other { lost_sight: !at_rest && !known.is_empty() },
     };
     Begin { remembered, before }
 }
@@ -176,6 +177,7 @@ mod tests {
         for text in ["", "hello", "{}", r#"{"token":"x","channel":"c","table":"t"}"#, r#"{"token":-1,"channel":"c","table":"t"}"#] {
             assert_eq!(single(text, "c", "t"), (None, None), "{text}");
             assert_eq!(read(text, "c", &["t"], None, None).before, Before::Same);
+            assert_eq!(read(text, "c", &["t", "u"], Some("r"), None).before, Before::Other { lost_sight: false });
         }
     }
 
@@ -199,7 +201,7 @@ mod tests {
         assert_eq!(before(&memo, &["A", "C"], Some("s")), Before::Other { lost_sight: true });
         assert!(names(&memo.to_text(), Some("r")) && !names(&memo.to_text(), Some("s")));
         memo.at_rest = true;
-        assert_eq!(before(&memo, &["A"], None), Before::AtRest);
+        assert_eq!(before(&memo, &["A"], None), Before::Other { lost_sight: false });
         // Whoever goes on has to say so first.
         assert_eq!(before(&memo, &["A", "B"], Some("r")), Before::AtRest);
         assert!(!names(&memo.to_text(), Some("r")));

@@ -214,6 +214,7 @@ struct World {
     config: Config,
     /// Every one that there ever was.
     configs: Vec<Config>,
+    /// From when on no zombie is left.
     no_zombie_from: Millis,
     /// The partition stands still for another routing: start again with this one.
     restart_with: Option<Config>,
@@ -322,10 +323,11 @@ impl World {
             row_errors: None,
         };
         let before = match &self.group {
-            Some(memo) if memo.at_rest => Before::AtRest,
             Some(memo) if memo.config.routing() != self.config.routing() => {
-                Before::Other { lost_sight: memo.config.tables > self.config.tables }
+                Before::Other { lost_sight: !memo.at_rest && memo.config.tables > self.config.tables }
             }
+            Some(memo) if memo.at_rest => Before::AtRest,
+            None if self.config.routing().is_some() => Before::Other { lost_sight: false },
             Some(_) | None => Before::Same,
         };
         Begin { remembered: (0..self.config.tables).map(remembered).collect(), before }
@@ -416,7 +418,9 @@ impl World {
                 }
             }
             Action::Blocked(BlockReason::RoutingChanged) if self.owner == Some(from) => {
-                self.restart_with = self.group.as_ref().map(|memo| memo.config);
+                // Whoever has several tables tells the group before it appends, so without a word there was one.
+                let first = Config { tables: 1, plugins: 0 };
+                self.restart_with = Some(self.group.as_ref().map_or(first, |memo| memo.config));
             }
             Action::Blocked(_) | Action::Unblocked | Action::CommitStalled { .. } => {}
         }
@@ -432,7 +436,11 @@ impl World {
         if self.now < self.no_zombie_from || self.config.tables == 1 && !(with_tables && self.random.chance(20)) {
             return;
         }
-        let tables = if with_tables { 1 + self.random.below(MOST_TABLES as u64) as usize } else { self.config.tables };
+        let mut tables = if with_tables { 1 + self.random.below(MOST_TABLES as u64) as usize } else { self.config.tables };
+        if self.no_zombie_from > 0 {
+            // It may have loaded into any, which nobody sees in one that is left out.
+            tables = tables.max(self.config.tables);
+        }
         let plugins = self.config.plugins + self.random.below(2);
         self.set_config(Config { tables, plugins });
     }
@@ -543,7 +551,7 @@ impl World {
     /// Reads and encodes a few records, as the pipeline does.
     fn poll(&mut self, index: usize) {
         let life = self.gateways[index].life;
-        for lane in 0..self.gateways[index].lanes.count() {
+        for lane in 0..self.gateways[index].lanes.iter().count() {
             let gateway = &mut self.gateways[index];
             if gateway.lanes.of(lane).awaits_commit() && self.now >= gateway.next_status[lane] {
                 gateway.next_status[lane] = self.now + 500;
@@ -572,8 +580,8 @@ impl World {
         let Gateway { lanes, open, config, .. } = gateway;
         let resume_after: Vec<_> = lanes.iter().map(|machine| machine.resume_after()).collect();
         let mut passed: Vec<i64> = Vec::new();
-        let mut records = vec![0; lanes.count()];
-        let mut last_with_rows = vec![None; lanes.count()];
+        let mut records = vec![0; lanes.iter().count()];
+        let mut last_with_rows = vec![None; lanes.iter().count()];
         let mut dead_letters = Vec::new();
         let limit = 1 + self.random.below(6) as usize;
         for record in self.log.iter().filter(|record| record.offset >= cursor).take(limit) {

@@ -11,13 +11,17 @@
 //! a lane is ahead of another, what was read is read again by the same *routing* (plugins, their options, tables):
 //! - plugins are swapped only when the lanes are level;
 //! - nothing is appended by a routing that the group does not have beside its offset yet;
-//! - a partition that comes with another routing beside its offset is read only where it was let go at rest or its lanes are level.
+//! - a partition that comes with another routing beside its offset is read only where its lanes are level, and where it was let go at
+//!   rest if it had tables that we cannot ask.
 //!
-//! What a record's route is may depend on nothing but the record and the routing.
+//! What a record's route is may depend on nothing but the record and the routing. And no process may come back, after it was without a
+//! word for longer than its session, with a routing that was changed meanwhile: until it learns that the partition is not its own it
+//! would load by what it knows.
 
 use snowgate_record::Offset;
 
 use super::event::{Action, BlockReason, BodyId, Event, Millis, Policy, Remembered, Session};
+use super::opening::AfterOpen;
 use super::{Partition, Phase};
 
 /// How long the group's answer to a mark is waited for before it is committed once more: a rebalance may swallow one.
@@ -40,9 +44,9 @@ pub(crate) enum To {
 pub(crate) enum Before {
     /// It is ours, or there never was more than one table.
     Same,
-    /// It is not ours, but nothing that was read by it is left to settle.
+    /// It is ours, and nothing that was read by it is left to settle, which is true no more once we append.
     AtRest,
-    /// It is another; `lost_sight` where it had a table that we have not, so that nobody knows how far that one is.
+    /// It is another; `lost_sight` where rows may be on their way to a table that we have not, so that nobody sees how far it is.
     Other { lost_sight: bool },
 }
 
@@ -92,10 +96,23 @@ pub(crate) struct Lanes<C> {
     held_back: Vec<Step<C>>,
     /// The group offset that was committed last.
     committed_next: Option<Offset>,
-    swap_asked: bool,
+    swap: Swapping,
     /// What the machines of an event asked for together.
     wishes: Wishes,
     actions: Vec<Action<C>>,
+}
+
+/// How far a swap is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Swapping {
+    No,
+    /// Asked for, and put off until the lanes are level.
+    Asked,
+    /// The machines were asked, too.
+    Draining,
+    /// They have all swapped. What their channels hold is asked once more: a process that did not know better may have appended to one
+    /// where we had nothing to append.
+    Verifying,
 }
 
 #[derive(Debug, Default)]
@@ -120,14 +137,10 @@ impl<C: Clone> Lanes<C> {
             mark: Mark::Known,
             held_back: Vec::new(),
             committed_next: None,
-            swap_asked: false,
+            swap: Swapping::No,
             wishes: Wishes::default(),
             actions: Vec::new(),
         }
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.lanes.len()
     }
 
     pub(crate) fn of(&self, lane: usize) -> &Partition<C> {
@@ -178,7 +191,8 @@ impl<C: Clone> Lanes<C> {
         self.group_offset = begin.remembered[OWN].group_offset;
         self.committed_next = self.group_offset;
         self.before = begin.before;
-        (self.has_begun, self.is_barred, self.swap_asked) = (false, false, false);
+        (self.has_begun, self.is_barred) = (false, false);
+        self.swap = Swapping::No;
         self.held_back.clear();
         // Where the group has no offset it has nothing beside it either.
         let is_known = if self.group_offset.is_some() { begin.before == Before::Same } else { !self.is_routed };
@@ -206,7 +220,7 @@ impl<C: Clone> Lanes<C> {
         // Nothing was sent yet that could be waited for, and during a rebalance the group answers no mark.
         let event = if matches!(event, Event::Revoked { .. }) && self.awaits_mark() { Event::Lost } else { event };
         match (to, event) {
-            (_, Event::SwapAsked) => self.swap_asked = true,
+            (_, Event::SwapAsked) => self.swap = Swapping::Asked,
             (To::Lane(lane), event) => self.tell(lane, event, now, steps),
             (To::All, event) => (0..self.lanes.len()).for_each(|lane| self.tell(lane, event.clone(), now, steps)),
         }
@@ -251,16 +265,10 @@ impl<C: Clone> Lanes<C> {
         } else if begins {
             steps.push((OWN, self.start()));
         }
-        if self.lanes.iter().all(|lane| lane.has_swapped) {
-            self.lanes.iter_mut().for_each(|lane| lane.has_swapped = false);
-            steps.push((OWN, Action::Swap));
-            if self.is_routed {
-                self.mark = UNKNOWN;
-            }
-        }
+        self.swap_when_drained(steps);
         self.commit_mark(now, steps);
         if std::mem::take(&mut self.wishes.let_go) && self.iter().all(Partition::is_idle) {
-            self.swap_asked = false;
+            self.swap = Swapping::No;
             self.held_back.clear();
             steps.push((OWN, Action::Drained));
         }
@@ -293,11 +301,38 @@ impl<C: Clone> Lanes<C> {
 
     /// Until the lanes are level, records are read on through the plugins that some of them were read through before.
     fn swap_when_level(&mut self, now: Millis, steps: &mut Vec<Step<C>>) {
-        let is_ready = self.lanes.len() == 1 || (self.has_begun && self.is_level());
-        if self.swap_asked && is_ready {
-            self.swap_asked = false;
+        let is_level = self.is_level();
+        if matches!(self.swap, Swapping::Draining | Swapping::Verifying) && !is_level {
+            // A lane has to read again what others have settled, or turns out to be ahead.
+            self.swap = Swapping::Asked;
+            self.lanes.iter_mut().for_each(|lane| lane.machine.swap = None);
+        }
+        let is_ready = self.lanes.len() == 1 || (self.has_begun && is_level);
+        if self.swap == Swapping::Asked && is_ready {
+            self.swap = Swapping::Draining;
             self.lanes.iter_mut().for_each(|lane| lane.has_swapped = false);
             (0..self.lanes.len()).for_each(|lane| self.tell(lane, Event::SwapAsked, now, steps));
+        }
+    }
+
+    fn swap_when_drained(&mut self, steps: &mut Vec<Step<C>>) {
+        let is_drained = self.lanes.iter().all(|lane| lane.has_swapped && lane.machine.is_running());
+        match self.swap {
+            Swapping::Draining if is_drained && self.lanes.len() > 1 => {
+                self.swap = Swapping::Verifying;
+                for (index, lane) in self.lanes.iter_mut().enumerate() {
+                    lane.machine.reopen(AfterOpen::Resume, &mut self.actions);
+                    steps.extend(self.actions.drain(..).map(|action| (index, action)));
+                }
+            }
+            Swapping::Draining | Swapping::Verifying if is_drained => {
+                self.swap = Swapping::No;
+                steps.push((OWN, Action::Swap));
+                if self.is_routed {
+                    self.mark = UNKNOWN;
+                }
+            }
+            _ => {}
         }
     }
 
@@ -311,7 +346,7 @@ impl<C: Clone> Lanes<C> {
 
     fn commit_mark(&mut self, now: Millis, steps: &mut Vec<Step<C>>) {
         let Mark::Unknown { commit_again } = self.mark else { return };
-        if self.has_begun && !self.is_barred && now >= commit_again && self.next().is_some() {
+        if self.has_begun && now >= commit_again && !self.is_barred && self.next().is_some() {
             self.mark = Mark::Unknown { commit_again: now + MARK_AGAIN };
             self.push_commit(steps);
         }
@@ -324,7 +359,8 @@ impl<C: Clone> Lanes<C> {
     }
 
     fn push_commit(&mut self, steps: &mut Vec<Step<C>>) {
-        let Some(next) = self.next() else { return };
+        // Somebody's routing stands beside the group offset for whoever starts with it again: nothing of ours may take its place.
+        let Some(next) = self.next().filter(|_| !self.is_barred) else { return };
         let own = self.of(OWN);
         steps.push((OWN, Action::CommitGroupOffset { next, committed: own.committed(), row_errors: own.row_errors() }));
         self.committed_next = Some(next);
@@ -335,6 +371,11 @@ impl<C: Clone> Partition<C> {
     /// Records at and below this offset were looked at, or are settled.
     fn position(&self) -> Option<Offset> {
         self.resume_after().max(self.settled)
+    }
+
+    /// Whether its channel is open, and it is to stay ours.
+    fn is_running(&self) -> bool {
+        self.phase == Phase::Running && self.deadline.is_none()
     }
 
     fn is_idle(&self) -> bool {
