@@ -161,7 +161,7 @@ fn a_billion_names_are_refused_before_they_are_allocated() {
                    (i32.store (i32.const 65612) (i32.const 16)) (i32.store (i32.const 65616) (i32.const NAMES))";
     let reject = |names: &str, tables: Tables| {
         let process = process.replace("NAMES", names);
-        let bare = Bare { describe: ROUTES, process: Some(&process), ..Bare::default() };
+        let bare = Bare::new(ROUTES, &process);
         let plugin = bare.load_with(|settings| settings.tables = Arc::new(tables)).unwrap();
         let mut out = Transformed::new();
         Chain::new(&[Arc::new(plugin)]).unwrap().process(&batch(&["a"]), &mut out).unwrap();
@@ -172,7 +172,7 @@ fn a_billion_names_are_refused_before_they_are_allocated() {
     assert!(rejected.message.contains("out of bounds"), "{}", rejected.message);
     // As many as its memory can hold, each of them empty.
     let rejected = reject("15000", Tables::new(["A"]));
-    assert_eq!((rejected.reason, rejected.message.as_str()), ("plugin_contract", "returned 1 routes"));
+    assert_eq!((rejected.reason, rejected.message.as_str()), ("plugin_contract", "named 15000 tables for 1 records"));
 }
 
 #[test]

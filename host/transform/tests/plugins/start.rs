@@ -16,17 +16,22 @@ pub(crate) struct Bare<'a> {
     /// The core module's own fields.
     fields: &'a str,
     /// What runs within `describe` and within `configure`.
-    pub(crate) describe: &'a str,
+    describe: &'a str,
     configure: &'a str,
     /// What runs within `process`; it traps unless this says otherwise.
-    pub(crate) process: Option<&'a str>,
+    process: Option<&'a str>,
     /// What stands before the core module, what it imports of that, and the arguments of its instance.
     builtins: &'a str,
     imports: &'a str,
     arguments: &'a str,
 }
 
-impl Bare<'_> {
+impl<'a> Bare<'a> {
+    /// One that does this when it is asked what it is, and this with a batch.
+    pub(crate) fn new(describe: &'a str, process: &'a str) -> Bare<'a> {
+        Bare { describe, process: Some(process), ..Bare::default() }
+    }
+
     fn wat(&self) -> String {
         include_str!("bare.wat")
             .replace("BUILTINS", self.builtins)
