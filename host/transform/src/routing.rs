@@ -8,14 +8,8 @@ use snowgate_record::RecordBatch;
 
 use crate::tables::Tables;
 
-/// Tables that one answer may name.
-const TABLES: usize = 64;
-
 /// A table's name in full has three parts, of 255 characters each at most.
-const NAME_BYTES: usize = 1024;
-
-/// What the tables of an answer may weigh: their names, and pointer and length of each.
-pub(crate) const TABLES_BYTES: usize = TABLES * (NAME_BYTES + 8);
+pub(crate) const NAME_BYTES: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) struct Routing {
@@ -37,8 +31,8 @@ impl Routing {
             return Ok(None);
         }
         let allowed = allowed.ok_or("sent records to tables, and describes itself as a plugin that does not")?;
-        if named.len() > TABLES {
-            return Err(format!("named {} tables in one answer, where {TABLES} are allowed", named.len()));
+        if named.len() > records {
+            return Err(format!("named {} tables for {records} records", named.len()));
         }
         if let Some(long) = named.iter().find(|name| name.len() > NAME_BYTES) {
             return Err(format!("named a table by {} bytes, where {NAME_BYTES} are allowed", long.len()));
@@ -110,7 +104,7 @@ mod tests {
         assert_eq!(breach(&["A"], &[1, 0, 0]), "returned 3 routes for 2 records");
         assert_eq!(breach(&["A"], &[0, 2]), "sent record 1 to table 2 of the 1 that it named");
         assert_eq!(breach(&[], &[u32::MAX, 0]), "sent record 0 to table 4294967295 of the 0 that it named");
-        assert_eq!(breach(&["A"; TABLES + 1], &[]), "named 65 tables in one answer, where 64 are allowed");
+        assert_eq!(breach(&["A"; 3], &[1, 2]), "named 3 tables for 2 records");
         assert_eq!(breach(&[&"é".repeat(513)], &[]), "named a table by 1026 bytes, where 1024 are allowed");
         let why = Routing::check(vec!["A".to_owned()], vec![1], 1, None).unwrap_err();
         assert!(why.starts_with("sent records to tables, and describes itself"), "{why}");

@@ -18,14 +18,14 @@ use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
 use crate::host::{HostState, TEXT_BYTES, clean};
 use crate::plugin::Plugin;
-use crate::routing::TABLES_BYTES;
+use crate::routing::NAME_BYTES;
 use crate::version::Exports;
 
 /// What the host may copy out of an instance in one call, at the least: room for a log line or a description.
 pub(crate) const LIFT_BYTES: usize = 1024 * 1024;
 
-/// Bytes of an answer for each record besides its outputs: verdict, source, two ends, null bits, route, and a failure with its message.
-const ANSWER_BYTES: usize = TEXT_BYTES + 64;
+/// Bytes of an answer for each record besides its outputs: a failure with its message, a table's name, and numbers.
+const ANSWER_BYTES: usize = TEXT_BYTES + NAME_BYTES + 64;
 
 pub(crate) struct Instance {
     pub(crate) store: Store<HostState>,
@@ -68,8 +68,7 @@ impl Worker {
         store.set_epoch_deadline(ticks(time));
         self.plugin.engine().refuel(store);
         // Lists and strings are copied out before they can be checked, and may all point at the same bytes.
-        let answer_bytes = batch.len().saturating_mul(ANSWER_BYTES).saturating_add(TABLES_BYTES);
-        store.set_hostcall_fuel(output_bytes.saturating_add(answer_bytes).max(LIFT_BYTES));
+        store.set_hostcall_fuel(output_bytes.saturating_add(batch.len().saturating_mul(ANSWER_BYTES)).max(LIFT_BYTES));
         let input = columns(batch, self.plugin.needs());
         let answer = match instance.exports.process(store, input) {
             Ok(Ok(output)) => Answer::check(output, batch.len(), output_bytes, self.plugin.routes().then(|| self.plugin.tables()))

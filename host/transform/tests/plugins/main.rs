@@ -7,6 +7,7 @@ mod frozen;
 mod hostile;
 mod load;
 mod real;
+mod route;
 mod start;
 
 use std::path::PathBuf;
