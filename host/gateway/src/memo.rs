@@ -6,7 +6,7 @@
 //! of them take at most 1.6 kB. What an earlier version wrote is read; an earlier version passes over what is new here.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,10 @@ pub(crate) fn routing(plan: &Plan, tables: &[&str]) -> Option<String> {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     };
-    tables.iter().for_each(|table| add(table));
+    let (own, more) = tables.split_first().expect("a pipeline has a table of its own");
+    let more: BTreeSet<_> = more.iter().collect();
+    add(own);
+    more.into_iter().for_each(|table| add(table));
     for loaded in plan.plugins() {
         add(loaded.plugin.digest());
         add(&loaded.settings.plugin.config_json);

@@ -421,7 +421,10 @@ impl Check<'_> {
                 } else if let Some((other, table)) =
                     earlier.iter().find_map(|(other, theirs)| Some((other, tables.iter().find(|table| theirs.contains(table))?)))
                 {
-                    let hint = format!("name another table: `tables = {{ {topic} = \"OTHER\" }}`");
+                    let hint = match tables[0] == *table {
+                        true => format!("name another table: `tables = {{ {topic} = \"OTHER\" }}`"),
+                        false => format!("leave `{table}` out of the `more_tables` of one of them"),
+                    };
                     let message = format!(
                         "topic `{topic}` is loaded into table `{table}` by pipeline `{other}` too: each record would be loaded twice"
                     );

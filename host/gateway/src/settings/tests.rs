@@ -82,7 +82,8 @@ fn the_smallest_configuration_has_a_default_for_everything_else() {
     assert_eq!(pipeline.dead_letter_topic, None);
     assert_eq!(pipeline.on_error, OnError::Block);
     assert_eq!(pipeline.on_tombstone, OnTombstone::Row);
-    assert_eq!(pipeline.on_regression, OnRegression::Block);
+    assert_eq!((pipeline.on_regression, pipeline.on_routing_change), (OnRegression::Block, OnRoutingChange::Block));
+    assert!(pipeline.more_tables.is_empty());
     assert!(pipeline.workers >= 1);
     assert!(pipeline.plugins.is_empty());
 }
@@ -120,6 +121,7 @@ level = "debug"
 [pipeline.klines]
 topics = ["binance_kline", "other.topic"]
 tables = { binance_kline = "klines", "other.topic" = '"Other"' }
+more_tables = ["trades", '"Depth"', "KLINES"]
 rows = "columns"
 metadata = { headers = false }
 linger = "2s"
@@ -127,6 +129,7 @@ body = "1MiB"
 dead_letter_topic = "dead"
 on_tombstone = "drop"
 on_regression = "accept"
+on_routing_change = "accept"
 workers = 3
 
 [[pipeline.klines.transform]]
@@ -158,6 +161,10 @@ watch = "2s"
     assert_eq!(properties, [("fetch.max.bytes", "1000000"), ("sasl.password", "hunter2")]);
     assert_eq!(pipeline.table("binance_kline").table, "KLINES");
     assert_eq!(pipeline.table("other.topic").table, "Other");
+    assert_eq!(pipeline.more_tables, ["TRADES", "Depth", "KLINES"]);
+    assert_eq!(pipeline.plugins[0].plugin.tables.names(), ["TRADES", "Depth", "KLINES"]);
+    assert_eq!(pipeline.known_tables().len(), 5);
+    assert_eq!(pipeline.on_routing_change, OnRoutingChange::Accept);
     assert_eq!(pipeline.rows.mode, RowMode::Columns);
     assert!(pipeline.rows.metadata.key && !pipeline.rows.metadata.headers);
     assert_eq!((pipeline.linger, pipeline.body_bytes, pipeline.workers), (Duration::from_secs(2), 1024 * 1024, 3));
@@ -520,6 +527,28 @@ hint: change the file, then run `snowgate check --config snowgate.toml`
 "#
     );
     assert!(Folder::new().load(&second("", "tables = { binance_kline = \"B\" }")).is_ok());
+}
+
+#[test]
+fn tables_that_plugins_may_name_are_each_there_once_and_no_other_pipelines() {
+    let with = |tables: &str| SMALLEST.replace("[pipeline.klines]", &format!("[pipeline.klines]\nmore_tables = {tables}"));
+    assert_eq!(
+        refused(&with("[\"a\", \"A\", \"DB.PUBLIC.T\"]")),
+        r#"error: the configuration `snowgate.toml` has 2 problems
+  because: snowgate.toml:13:21: table `A` is named twice
+  because: snowgate.toml:13:26: `pipeline.klines.more_tables[2]`: name `DB.PUBLIC.T` needs double quotes around it, as it is not letters, digits, `_` and `$` alone
+     hint: name the table alone; its database and schema are in `[snowflake]`
+
+hint: change the file, then run `snowgate check --config snowgate.toml`
+"#
+    );
+    let many: Vec<_> = (0..33).map(|n| format!("T{n}")).collect();
+    assert!(refused(&with(&format!("{many:?}"))).contains("`pipeline.klines.more_tables` names 33 tables, and 32 are the most"));
+    let other = "[pipeline.other]\ntopics = [\"binance_kline\"]\ntables = { binance_kline = \"B\" }\nmore_tables = [\"a\"]\n";
+    let text = refused(&(with("[\"A\"]") + other));
+    let expected = "topic `binance_kline` is loaded into table `A` by pipeline `klines` too: each record would be loaded twice\n     \
+                    hint: leave `A` out of the `more_tables` of one of them";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]
