@@ -55,6 +55,7 @@ pub mod metrics;
 mod record;
 #[doc(hidden)]
 pub mod runner;
+pub mod tables;
 pub mod testing;
 
 #[doc(hidden)]

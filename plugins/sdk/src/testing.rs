@@ -23,8 +23,6 @@
 
 #[cfg(not(target_family = "wasm"))]
 mod cases;
-#[cfg(not(target_family = "wasm"))]
-mod tables;
 
 use crate::bindings::exports::snowgate::transform::transform::{Batch, Column, Headers};
 use crate::record::{item, push};

@@ -13,11 +13,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Columnar, Header, tables};
-use crate::Transform;
+use super::{Columnar, Header};
 use crate::json::{Object, unquote};
 use crate::record::item;
 use crate::runner::Runner;
+use crate::{Transform, tables};
 
 /// Holds the plugin to the cases in `folder` of its crate. Each is shown at once, one by one, in twos and in sevens, to a fresh
 /// instance and again to the same. With `SNOWGATE_CASES=write` in the environment `expected.jsonl` is written instead.
@@ -153,7 +153,7 @@ fn show<T: Transform>(runner: &mut Runner<T>, tables: &[String], records: &[Show
                 }
             };
             let named = output.routes.get(index).and_then(|route| output.tables.get((*route as usize).checked_sub(1)?));
-            answers.push(match named.map(|name| tables::find(tables, name)) {
+            answers.push(match named.map(|name| tables::find(tables, name).ok_or_else(|| refusal(tables, name))) {
                 None => Answer { verdict, table: None },
                 Some(Ok(table)) => Answer { verdict, table: Some(table.to_owned()) },
                 Some(Err(message)) => Answer { verdict: Verdict::Reject { reason: NOT_ALLOWED, message }, table: None },
@@ -161,6 +161,12 @@ fn show<T: Transform>(runner: &mut Runner<T>, tables: &[String], records: &[Show
         }
     }
     answers
+}
+
+/// The gateway's words for it.
+fn refusal(tables: &[String], name: &str) -> String {
+    let tables: Vec<String> = tables.iter().map(|table| format!("`{table}`")).collect();
+    format!("table `{name}` is not allowed; the `tables` of this pipeline are {}", tables.join(", "))
 }
 
 impl Answer {
