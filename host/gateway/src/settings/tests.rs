@@ -535,8 +535,8 @@ fn tables_that_plugins_may_name_are_each_there_once_and_no_other_pipelines() {
     assert_eq!(
         refused(&with("[\"a\", \"A\", \"DB.PUBLIC.T\"]")),
         r#"error: the configuration `snowgate.toml` has 2 problems
-  because: snowgate.toml:13:21: table `A` is named twice
-  because: snowgate.toml:13:26: `pipeline.klines.more_tables[2]`: name `DB.PUBLIC.T` needs double quotes around it, as it is not letters, digits, `_` and `$` alone
+  because: snowgate.toml:11:21: table `A` is named twice
+  because: snowgate.toml:11:26: `pipeline.klines.more_tables[2]`: name `DB.PUBLIC.T` needs double quotes around it, as it is not letters, digits, `_` and `$` alone
      hint: name the table alone; its database and schema are in `[snowflake]`
 
 hint: change the file, then run `snowgate check --config snowgate.toml`
