@@ -406,7 +406,11 @@ impl Pipeline {
 
     fn start_at(&mut self, start: Option<StartAt>) {
         let committed_offset = self.machines.of(OWN).committed().map(Offset::get);
-        info!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, committed_offset, ?start, "partition assigned");
+        let offset = match start {
+            Some(StartAt::Offset(offset)) => Some(offset.get()),
+            Some(StartAt::Beginning | StartAt::End) | None => None,
+        };
+        info!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, committed_offset, start = offset, "partition assigned");
         if let Some(reply) = self.start.take() {
             // The group may have stopped waiting; then it was told so itself.
             let _ = reply.send((self.topic_partition().clone(), start));

@@ -1,6 +1,7 @@
 //! Random histories through the partition machine, judged.
 //!
-//! A history is a seed. It makes a partition's log (gaps, records without rows, split records, poison), one to three tables, each with
+//! A history is a seed. It makes a partition's log (gaps, records without rows, split records, poison, and some that are poison now and
+//! then), one to three tables, each with
 //! a channel that keeps the documented rules (a continuation token is good once, an opening fences and discards), a consumer group,
 //! and two gateways that come, go, crash, swap their plugins and wake up as zombies, over a network that loses requests and answers.
 //! Which table a record goes to follows from its offset and from the routing, which changes: with the plugins while a gateway runs,
@@ -49,6 +50,8 @@ enum Kind {
     Rows(u8),
     Dropped,
     Poison,
+    /// Has a row, unless its plugin runs out of time, which it does now and then: whoever reads it next may see it otherwise.
+    Slow,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -240,6 +243,7 @@ impl World {
                 0 => Kind::Poison,
                 1 | 2 => Kind::Dropped,
                 3 => Kind::Rows(1 + random.below(3) as u8),
+                4 => Kind::Slow,
                 _ => Kind::Rows(1),
             };
             log.push(LogRecord { offset, kind });
@@ -481,6 +485,10 @@ impl World {
                     let holds = |channel: &Channel| (0..n).all(|emit| channel.table.contains(&(record.offset, emit)));
                     self.channels.iter().any(holds) || self.dead.contains(&record.offset)
                 }
+                Kind::Slow => {
+                    let holds = |channel: &Channel| channel.table.contains(&(record.offset, 0));
+                    self.channels.iter().any(holds) || self.dead.contains(&record.offset)
+                }
             };
             assert!(settled, "seed {}: the group offset {next} passed offset {}", self.seed, record.offset);
         }
@@ -586,8 +594,13 @@ impl World {
         let limit = 1 + self.random.below(6) as usize;
         for record in self.log.iter().filter(|record| record.offset >= cursor).take(limit) {
             let offset = Offset::new(record.offset).expect("a log's offsets are offsets");
-            match record.kind {
-                Kind::Dropped => {}
+            let kind = match record.kind {
+                Kind::Slow if self.random.chance(30) => Kind::Poison,
+                Kind::Slow => Kind::Rows(1),
+                kind => kind,
+            };
+            match kind {
+                Kind::Slow | Kind::Dropped => {}
                 // Nobody knows to which lane it would have gone.
                 Kind::Poison if resume_after.iter().any(|resume_after| Some(offset) > *resume_after) => dead_letters.push(offset),
                 Kind::Poison => {}
@@ -792,6 +805,11 @@ impl World {
             let rows: usize = rows.iter().sum();
             match record.kind {
                 Kind::Dropped => assert_eq!(rows, 0, "seed {seed}: a dropped record has rows"),
+                // It may be both: set aside by one, and read again by another before the group knew.
+                Kind::Slow => {
+                    let is_there = rows == 1 || self.dead.contains(&record.offset);
+                    assert!(is_there, "seed {seed}: offset {} is lost", record.offset);
+                }
                 Kind::Poison => {
                     assert_eq!(rows, 0, "seed {seed}: a poison record has rows");
                     assert!(self.dead.contains(&record.offset), "seed {seed}: offset {} is lost", record.offset);
