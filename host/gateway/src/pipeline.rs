@@ -420,7 +420,7 @@ impl Pipeline {
     /// Says what holds the partition, and which of its tables, where it has several.
     fn show_block(&mut self, lane: usize, reason: BlockReason) {
         let table = || format!("table `{}`", self.lanes[lane].table.name);
-        let detail = self.refusal.take().or_else(|| (self.lanes.len() > 1).then(table));
+        let detail = self.refusal.take().or_else(|| (self.lanes.len() > 1 && reason.is_of_table()).then(table));
         self.place.block(reason, detail.as_deref());
     }
 

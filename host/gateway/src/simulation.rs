@@ -1,16 +1,17 @@
 //! Random histories through the partition machine, judged.
 //!
 //! A history is a seed. It makes a partition's log (gaps, records without rows, split records, poison, and some that are poison now and
-//! then), one to three tables, each with
-//! a channel that keeps the documented rules (a continuation token is good once, an opening fences and discards), a consumer group,
-//! and two gateways that come, go, crash, swap their plugins and wake up as zombies, over a network that loses requests and answers.
-//! Which table a record goes to follows from its offset and from the routing, which changes: with the plugins while a gateway runs,
-//! with plugins and tables between two runs. A partition that another routing stops is started again with the one it had. When the
-//! faults end, every record must be in one table once and in order, or dropped, or a dead letter; at no moment may the group offset
-//! have passed a record that was none of these; and plugins are swapped only with nothing at hand, where the group has what the
-//! earlier ones settled.
+//! then), one to three tables, each with a channel that keeps the documented rules (a continuation token is good once, an opening fences
+//! and discards), a consumer group, and two gateways that come, go, crash, swap their plugins and wake up as zombies, over a network
+//! that loses requests and answers. Which table a record goes to follows from its offset and from the routing, which changes: with the
+//! plugins while a gateway runs, with plugins and tables between two runs. A partition that another routing stops is started again with
+//! the one it had. When the faults end, every record must be in one table once and in order, or dropped, or a dead letter; at no moment
+//! may the group offset have passed a record that was none of these; and plugins are swapped only with nothing at hand, where the group
+//! has what the earlier ones settled.
 //!
 //! No zombie outlives the routing that it knows: one that wakes up behind a change of it would load by the earlier one.
+
+mod outside;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
@@ -22,126 +23,9 @@ use crate::partition::{
     Session, Step, To,
 };
 
+use outside::{Channel, Config, Kind, LogRecord, Memo, Random, Row, Token};
+
 const MOST_TABLES: usize = 3;
-
-/// SplitMix64: the whole history follows from the seed.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Rows(u8),
-    Dropped,
-    Poison,
-    /// Has a row, unless its plugin runs out of time, which it does now and then: whoever reads it next may see it otherwise.
-    Slow,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct LogRecord {
-    offset: i64,
-    kind: Kind,
-}
-
-/// A row: the record's offset and its place among the record's rows.
-type Row = (i64, u8);
-
-/// Which continuation is good: the opening and the append within it.
-type Token = (u64, u64);
-
-#[derive(Default)]
-struct Channel {
-    sequencer: u64,
-    row: u64,
-    committed: Option<i64>,
-    table: Vec<Row>,
-    /// Appended, not yet committed.
-    waiting: Vec<(Vec<Row>, i64)>,
-    /// The row in this many is one that Snowflake calls malformed.
-    malformed_offset: Option<i64>,
-    too_large: usize,
-}
-
-impl Channel {
-    fn open(&mut self, force: bool) -> OpenOutcome<Token> {
-        if !self.waiting.is_empty() && !force {
-            return OpenOutcome::UncommittedRows;
-        }
-        self.waiting.clear();
-        self.sequencer += 1;
-        self.row = 0;
-        OpenOutcome::Opened { continuation: (self.sequencer, 0), committed: self.committed.and_then(Offset::new), row_errors: 0 }
-    }
-
-    fn append(&mut self, token: Token, rows: &[Row], end: i64) -> AppendOutcome<Token> {
-        if token != (self.sequencer, self.row) {
-            return AppendOutcome::Stale;
-        }
-        if rows.len() > self.too_large {
-            return AppendOutcome::TooLarge;
-        }
-        if rows.iter().any(|row| Some(row.0) == self.malformed_offset) {
-            return AppendOutcome::Malformed;
-        }
-        self.row += 1;
-        self.waiting.push((rows.to_vec(), end));
-        AppendOutcome::Appended((self.sequencer, self.row))
-    }
-
-    fn commit_some(&mut self, n: usize) {
-        for (rows, end) in self.waiting.drain(..n.min(self.waiting.len())) {
-            self.table.extend(rows);
-            self.committed = Some(end);
-        }
-    }
-}
-
-/// How many tables there are, and which plugins say where a record goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Config {
-    tables: usize,
-    plugins: u64,
-}
-
-impl Config {
-    /// With one table there is nothing to route.
-    fn routing(self) -> Option<Config> {
-        (self.tables > 1).then_some(self)
-    }
-
-    fn route(self, seed: u64, offset: i64) -> usize {
-        // Now and then a table has no record for long.
-        let choice = Random(seed ^ (offset as u64 / 3) ^ (self.plugins << 32)).next();
-        choice as usize % self.tables
-    }
-}
-
-/// The group offset, and what stands beside it.
-#[derive(Debug, Clone)]
-struct Memo {
-    group_offset: Option<Offset>,
-    config: Config,
-    /// Table by table.
-    committed: Vec<Option<Offset>>,
-    at_rest: bool,
-}
 
 enum Request {
     Open { lane: usize, session: Session, force: bool },
@@ -608,6 +492,7 @@ impl World {
                     let lane = config.route(self.seed, record.offset);
                     let (record_room, byte_room) = lanes.of(lane).room();
                     if Some(offset) <= resume_after[lane] {
+                        // It is taken care of.
                     } else if lanes.of(lane).is_refused(offset) {
                         dead_letters.push(offset);
                     } else if records[lane] >= record_room || open[lane].len() >= byte_room {

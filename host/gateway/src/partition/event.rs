@@ -224,6 +224,19 @@ impl BlockReason {
         self != held && (held.may_pass() || (!self.may_pass() && self.holds_appends() && !held.holds_appends()))
     }
 
+    /// Whether the cause lies with one table.
+    pub(crate) fn is_of_table(self) -> bool {
+        matches!(
+            self,
+            BlockReason::ChannelRegressed
+                | BlockReason::TokenAheadOfLog
+                | BlockReason::ChannelContended
+                | BlockReason::PermissionDenied
+                | BlockReason::ObjectMissing
+                | BlockReason::RowsRejected
+        )
+    }
+
     /// Whether the cause may go away without this process being told.
     pub(crate) fn may_pass(self) -> bool {
         matches!(
