@@ -90,6 +90,23 @@ fn a_table_outside_of_the_list_rejects_the_records_that_are_sent_to_it_and_no_ot
 }
 
 #[test]
+fn the_rows_of_one_record_go_to_one_table_or_it_is_rejected() {
+    let explode = settings("explode.wasm", r#"{"field": "rows", "element": "alone"}"#);
+    let mut route = settings("route.wasm", r#"{"template": "T_{t}", "on_missing": "keep"}"#);
+    route.tables = Arc::new(Tables::new(["T_A", "T_B"]));
+    let mut chain = chain(&[explode, route]);
+    let row = |t: &str| format!(r#"{{"t":"{t}"}}"#);
+    let record = |rows: &[&str]| format!(r#"{{"rows":[{}]}}"#, rows.iter().map(|t| row(t)).collect::<Vec<_>>().join(","));
+    let torn = r#"{"rows":[{"t":"a"},{"u":1}]}"#.to_owned();
+    let values = [record(&["a", "a"]), record(&["a", "b", "b"]), record(&["b"]), torn, record(&["a", "z"]), record(&["b"])];
+    let out = process(&mut chain, &values.each_ref().map(String::as_str));
+    let expected = [(row("a"), 1), (row("a"), 1), (row("b"), 2), (row("b"), 2)];
+    assert_eq!(routed(&out), expected);
+    assert_eq!(fates(&out).1, [(1, "table_not_allowed"), (3, "table_not_allowed"), (4, "table_not_allowed")]);
+    assert!(out.rejected[0].message.contains("would go to different tables"), "{}", out.rejected[0].message);
+}
+
+#[test]
 fn a_record_that_is_dropped_or_rejected_goes_nowhere() {
     let out = process(&mut chain(&[stray("sort")]), &["d>NOWHERE", "r>NOWHERE", "k>A"]);
     assert_eq!((routed(&out), out.dropped), (owned([("k>A", 3)]), 1));
