@@ -106,9 +106,9 @@ void snowgate_emit_keyed(snowgate_record *record, snowgate_bytes key);
 // Adds an output without a value.
 void snowgate_emit_tombstone(snowgate_record *record);
 
-// Sends the record to a table of the pipeline's `tables`, whether it is kept or replaced; all of its outputs go there. The last call counts.
-// The plugin's `routes` must be true. A table is named as the operator wrote it, or by the last part of that; a record that is sent to
-// another is rejected. The name's bytes need not stay.
+// Sends the record to `table`, whether it is kept or replaced; all of its outputs go there. The last call counts. The plugin's `routes` must
+// be true. `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is sent to another is rejected. The
+// name's bytes need not stay.
 void snowgate_route_to(snowgate_record *record, snowgate_bytes table);
 
 // Rejects the record with a message for whoever reads the dead letter.
@@ -147,7 +147,7 @@ bool snowgate_json_int(snowgate_bytes json, int64_t *number);
 
 // --- The gateway ---
 
-// The pipeline's `tables` as the operator wrote them, from `configure` on.
+// The pipeline's `more_tables`, named as Snowflake names them, from `configure` on.
 size_t snowgate_table_count(void);
 snowgate_bytes snowgate_table(size_t index);
 

@@ -34,8 +34,8 @@ export interface Record {
   /** In order; a name may come twice. */
   headers(): { name: string; value: Uint8Array | null }[];
   /**
-   * Sends the record to a table of the pipeline's `tables`, whether it is kept or replaced; all of its outputs go there. The last call counts.
-   * The plugin's `routes` must be true. A record that is sent to a table which is not among them is rejected.
+   * Sends the record to `table`, whether it is kept or replaced; all of its outputs go there. The last call counts. The plugin's `routes` must
+   * be true. `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is sent to another is rejected.
    */
   routeTo(table: string): void;
   /** The text of the first header of that name. */
@@ -52,7 +52,7 @@ export interface Plugin<State> {
   /** A JSON Schema of its options, for tools. */
   configSchema?: object;
   /**
-   * Once for each instance; what it returns is handed to `transform`. `tables` are those of the pipeline, as the operator wrote them. An
+   * Once for each instance; what it returns is handed to `transform`. `tables` are the pipeline's `more_tables`. An
    * error stops the gateway at start, with its message.
    */
   configure?(config: any, tables: string[]): State;

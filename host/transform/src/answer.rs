@@ -94,6 +94,16 @@ impl Answer {
         }
     }
 
+    /// Whether it sends records to tables.
+    pub(crate) fn is_routed(&self) -> bool {
+        self.routing.is_some()
+    }
+
+    /// The route that it gives record `index`; `None` leaves it the one it has.
+    pub(crate) fn route(&self, index: usize) -> Option<u16> {
+        self.routing.as_ref()?.of(index)?.1
+    }
+
     /// The table that record `index` is sent to, in the plugin's words.
     pub(crate) fn table(&self, index: usize) -> Option<&str> {
         self.routing.as_ref()?.of(index).map(|(name, _)| name)

@@ -178,7 +178,14 @@ impl Chain {
                 self.survivors.origins.clear();
                 self.survivors.origins.extend(0..batch.len() as u32);
             }
-            note_rejections(&self.parts, &self.survivors.origins, stage.worker.plugin(), &mut self.rejected, &mut out.rejected);
+            note_rejections(
+                &self.parts,
+                current,
+                &self.survivors.origins,
+                stage.worker.plugin(),
+                &mut self.rejected,
+                &mut out.rejected,
+            );
             write_survivors(&mut self.parts, current, &self.survivors.origins, &self.rejected, &mut self.spare, counts);
             std::mem::swap(&mut self.survivors, &mut self.spare);
             untouched = false;

@@ -70,7 +70,7 @@ impl Error {
                 "build the plugin against the world `snowgate:transform/plugin@0.2.0`"
             }
             Error::OtherVersion { .. } => "take a build of the plugin for one of these, or a gateway that takes its version",
-            Error::NoTables { .. } => "name them in the pipeline's `tables`, or leave the plugin out",
+            Error::NoTables { .. } => "name them in the pipeline's `more_tables`, or leave the plugin out",
             Error::BadOptions { .. } | Error::BadConfig { .. } => {
                 "correct the plugin's `with`; its own documentation says what it takes"
             }

@@ -31,7 +31,14 @@ impl Survivors {
 }
 
 /// Adds to `out` each input record that is rejected here for the first time.
-pub(crate) fn note_rejections(parts: &[Part], origins: &[u32], plugin: &Plugin, rejected: &mut [bool], out: &mut Vec<Rejected>) {
+pub(crate) fn note_rejections(
+    parts: &[Part],
+    current: &RecordBatch,
+    origins: &[u32],
+    plugin: &Plugin,
+    rejected: &mut [bool],
+    out: &mut Vec<Rejected>,
+) {
     let mut note = |index: usize, reason, message: String, backtrace: Option<&String>| {
         let index = origins[index] as usize;
         if !std::mem::replace(&mut rejected[index], true) {
@@ -60,6 +67,33 @@ pub(crate) fn note_rejections(parts: &[Part], origins: &[u32], plugin: &Plugin, 
             }
         }
     }
+    if parts.iter().any(|part| matches!(part, Part::Answered { answer, .. } if answer.is_routed())) {
+        for index in torn(parts, current, origins) {
+            let message =
+                "its rows, into which an earlier plugin split it, would go to different tables, and they are loaded together";
+            note(index, "table_not_allowed", message.to_owned(), None);
+        }
+    }
+}
+
+/// Records whose siblings go elsewhere than they do.
+fn torn(parts: &[Part], current: &RecordBatch, origins: &[u32]) -> Vec<usize> {
+    let mut torn = Vec::new();
+    let mut before: Option<(u32, u16)> = None;
+    for part in parts {
+        let Part::Answered { start, answer } = part else { continue };
+        for (index, verdict) in answer.verdicts.iter().enumerate() {
+            if matches!(*verdict, KEEP | REPLACE) {
+                let (at, origin) = (start + index, origins[start + index]);
+                let route = answer.route(index).unwrap_or_else(|| current.route(at));
+                if before.is_some_and(|(sibling, other)| sibling == origin && other != route) {
+                    torn.push(at);
+                }
+                before = Some((origin, route));
+            }
+        }
+    }
+    torn
 }
 
 /// Writes what survives of `current` into `next`, leaving out every record that was rejected, with all its siblings.

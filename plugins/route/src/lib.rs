@@ -1,6 +1,6 @@
 //! Sends records to tables: by a template such as `KLINE_{data.k.i}`, or by a map from what the template yields.
 //!
-//! A record goes to one of the tables that the operator allows in the pipeline's `tables`, or it is rejected by the gateway. Records go on
+//! A record goes to one of the tables that the operator allows in the pipeline's `more_tables`, or it is rejected by the gateway. Records go on
 //! as they are: nothing is copied back but where they go.
 
 mod template;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use snowgate_plugin::{Columns, Emit, Record, Reject, Transform, Verdict, metrics, tables};
+use snowgate_plugin::{Columns, Emit, Record, Reject, Transform, Verdict, metrics};
 
 use template::Template;
 
@@ -87,9 +87,9 @@ impl Transform for Route {
     fn tables(&mut self, tables: &[String]) -> Result<(), String> {
         let mapped = self.config.map.iter().flatten().map(|(text, table)| (format!("map.{text}"), table));
         let default = self.config.default.iter().map(|table| ("default".to_owned(), table));
-        match mapped.chain(default).find(|(_, table)| tables::find(tables, table).is_none()) {
+        match mapped.chain(default).find(|(_, table)| !tables.contains(table)) {
             Some((option, table)) => {
-                Err(format!("`{option}` is `{table}`, which is not among the pipeline's `tables`: {}", tables.join(", ")))
+                Err(format!("`{option}` is `{table}`, which is not among the pipeline's `more_tables`: {}", tables.join(", ")))
             }
             None => Ok(()),
         }

@@ -3,7 +3,7 @@
 use super::*;
 use snowgate_plugin::testing::Bench;
 
-const TABLES: [&str; 3] = ["RAW.KAFKA.KLINE_1M", "RAW.KAFKA.TRADES", "RAW.KAFKA.REST"];
+const TABLES: [&str; 3] = ["KLINE_1M", "TRADES", "REST"];
 
 fn refusal(config: &str) -> String {
     Bench::<Route>::with_tables(config, &TABLES).err().expect("it is refused")
@@ -39,10 +39,7 @@ fn a_record_may_not_choose_a_table_freely() {
 #[test]
 fn a_table_that_is_not_allowed_is_found_at_start_where_it_is_named() {
     let text = refusal(r#"{"template": "{e}", "map": {"trade": "TRADES", "depth": "DEPHT"}}"#);
-    assert_eq!(
-        text,
-        "`map.depth` is `DEPHT`, which is not among the pipeline's `tables`: RAW.KAFKA.KLINE_1M, RAW.KAFKA.TRADES, RAW.KAFKA.REST"
-    );
+    assert_eq!(text, "`map.depth` is `DEPHT`, which is not among the pipeline's `more_tables`: KLINE_1M, TRADES, REST");
     let text = refusal(r#"{"template": "{e}", "map": {"trade": "TRADES"}, "default": "rest"}"#);
     assert!(text.starts_with("`default` is `rest`, which is not among"), "{text}");
     let text = refusal(r#"{"template": "A_{e}", "default": "REST"}"#);

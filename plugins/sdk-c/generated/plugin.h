@@ -132,10 +132,9 @@ typedef struct exports_snowgate_transform_transform_output_t {
   // only records whose verdict is 3. A rejected record need not have one. Messages are cut off after 1 KiB and never enter
   // the log.
   plugin_list_tuple2_u32_string_t   failures;
-  // The tables that this answer sends records to, each once; no more than the batch has records. A name is what the operator
-  // wrote in the pipeline's `tables`, byte for byte, or its last part where only one of them ends in it: `TRADES` for
-  // `RAW.KAFKA.TRADES`. It has at most 1 KiB. A record that is sent to a table which is not among them is rejected with the
-  // reason `table_not_allowed`, and costs no other record.
+  // The tables that this answer sends records to, each once; no more than the batch has records. A name is one of those that
+  // `configure` was given, byte for byte, case included, and has at most 1 KiB. A record that is sent to a table which is not
+  // among them is rejected with the reason `table_not_allowed`, and costs no other record.
   plugin_list_string_t   tables;
   // Either empty, and each record goes where it was going; or one item for each record of the batch: 0, and it goes where it was
   // going, or `i`, and it goes to `tables[i - 1]` with all of its outputs. What stands here for a record that is dropped or
@@ -159,7 +158,7 @@ typedef struct exports_snowgate_transform_transform_description_t {
   plugin_string_t   version;
   // The columns it reads.
   exports_snowgate_transform_transform_columns_t   needs;
-  // Whether it may send records to tables. If so, a pipeline without `tables` refuses it when it is loaded; if not, an answer
+  // Whether it may send records to tables. If so, a pipeline without `more_tables` refuses it when it is loaded; if not, an answer
   // that names a table is against the rules.
   bool   routes;
   // A JSON Schema of its configuration: one document without references to others. Snowgate holds the configuration

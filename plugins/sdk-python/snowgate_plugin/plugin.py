@@ -39,7 +39,7 @@ class Plugin(ABC):
             raise ValueError(f"unknown option `{unknown}`, there are none")
 
     def tables(self, tables: list[str]) -> None:
-        """Takes the pipeline's `tables` as the operator wrote them, right after the options. A `ValueError` stops the gateway at start."""
+        """Takes the pipeline's `more_tables`, right after the options. A `ValueError` stops the gateway at start, with its words."""
 
     @abstractmethod
     def transform(self, record: Record) -> Verdict:

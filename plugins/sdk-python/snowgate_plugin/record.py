@@ -54,10 +54,10 @@ class Record:
         return item(self._batch.keys, self._index)
 
     def route_to(self, table: str) -> None:
-        """Sends the record to a table of the pipeline's `tables`, whether it is kept or replaced; all of its outputs go there.
+        """Sends the record to `table`, whether it is kept or replaced; all of its outputs go there. The last call counts.
 
-        The last call counts. The plugin's `routes` must be true. A table is named as the operator wrote it, or by the last part of
-        that; a record that is sent to another is rejected.
+        The plugin's `routes` must be true. `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is
+        sent to another is rejected.
         """
         self.table = table
 

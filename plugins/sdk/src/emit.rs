@@ -90,10 +90,10 @@ impl<'a> Emit<'a> {
         self.output.sources.push(self.source);
     }
 
-    /// Sends the record to `table`, one of the pipeline's `tables`, whether it is kept or replaced; all of its outputs go there. The last
-    /// call counts. The plugin's [`ROUTES`](crate::Transform::ROUTES) must be true.
+    /// Sends the record to `table`, whether it is kept or replaced; all of its outputs go there. The last call counts. The plugin's
+    /// [`ROUTES`](crate::Transform::ROUTES) must be true.
     ///
-    /// A table is named as the operator wrote it, or by the last part of that. A record that is sent to another is rejected.
+    /// `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is sent to another is rejected.
     pub fn route_to(&mut self, table: &str) {
         self.withdraw_route();
         let tables = &mut self.output.tables;

@@ -55,7 +55,6 @@ pub mod metrics;
 mod record;
 #[doc(hidden)]
 pub mod runner;
-pub mod tables;
 pub mod testing;
 
 #[doc(hidden)]
@@ -92,8 +91,8 @@ pub trait Transform: Sized + 'static {
     /// option is wrong and what it may be.
     fn new(config: Self::Config) -> Result<Self, String>;
 
-    /// Takes the pipeline's `tables` as the operator wrote them, right after [`new`](Transform::new); for a plugin whose options name
-    /// tables. An error is shown to the operator and the gateway does not start.
+    /// Takes the pipeline's `more_tables`, right after [`new`](Transform::new); for a plugin whose options name tables. An error is shown to
+    /// the operator and the gateway does not start.
     fn tables(&mut self, _tables: &[String]) -> Result<(), String> {
         Ok(())
     }

@@ -43,7 +43,7 @@ impl Frozen {
     }
 
     fn load(&self, config: &str) -> Arc<Plugin> {
-        let tables = Arc::new(Tables::new(["RAW.KAFKA.TRADES", "RAW.KAFKA.DEPTH"]));
+        let tables = Arc::new(Tables::new(["TRADES", "DEPTH"]));
         let settings = PluginSettings { sha256: Some(self.digest.to_owned()), tables, ..named("frozen", self.path(), config) };
         Arc::new(Plugin::load(&engine(), &settings).unwrap())
     }
@@ -109,7 +109,7 @@ fn each_still_counts_and_refuses_a_configuration() {
 #[test]
 fn what_was_sent_to_a_table_still_goes_there() {
     for deed in ["route", "replace", "split"] {
-        let out = process(&mut ROUTES.chain(&format!(r#"{{"do": "{deed}"}}"#)), &["a>DEPTH", "b", "c>RAW.KAFKA.TRADES", "d>NONE"]);
+        let out = process(&mut ROUTES.chain(&format!(r#"{{"do": "{deed}"}}"#)), &["a>DEPTH", "b", "c>TRADES", "d>NONE"]);
         let mut routes: Vec<u16> = out.records.iter().map(|record| record.route()).collect();
         routes.dedup();
         assert_eq!((routes, fates(&out).1), (vec![2, 0, 1], vec![(3, "table_not_allowed")]), "{deed}");

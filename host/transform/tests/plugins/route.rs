@@ -9,7 +9,7 @@ use crate::start::Bare;
 use crate::{batch, chain, engine, fates, hostile, process, settings};
 
 fn stray(deed: &str) -> PluginSettings {
-    let tables = Tables::new(["RAW.KAFKA.TRADES", "RAW.KAFKA.DEPTH", "A"]);
+    let tables = Tables::new(["TRADES", "DEPTH", "A"]);
     PluginSettings { tables: Arc::new(tables), ..settings("fixtures/stray.wasm", &format!(r#"{{"do": "{deed}"}}"#)) }
 }
 
@@ -23,11 +23,11 @@ fn owned<const N: usize>(survivors: [(&str, u16); N]) -> Vec<(String, u16)> {
     survivors.map(|(value, route)| (value.to_owned(), route)).to_vec()
 }
 
-const VALUES: [&str; 5] = ["a", "b>TRADES", "c>RAW.KAFKA.DEPTH", "d", "e>A"];
+const VALUES: [&str; 5] = ["a", "b>TRADES", "c>DEPTH", "d", "e>A"];
 
 #[test]
 fn a_record_goes_where_it_is_sent_whether_it_is_kept_or_replaced() {
-    let one_each = owned([("a", 0), ("b>TRADES", 1), ("c>RAW.KAFKA.DEPTH", 2), ("d", 0), ("e>A", 3)]);
+    let one_each = owned([("a", 0), ("b>TRADES", 1), ("c>DEPTH", 2), ("d", 0), ("e>A", 3)]);
     for deed in ["route", "replace"] {
         let out = process(&mut chain(&[stray(deed)]), &VALUES);
         assert_eq!((routed(&out), out.rejected.len(), out.dropped), (one_each.clone(), 0, 0), "{deed}");
@@ -42,7 +42,7 @@ fn a_record_that_is_sent_nowhere_keeps_the_route_that_an_earlier_plugin_gave_it(
     let keep = hostile(r#"{"do": "keep"}"#);
     let split = hostile(r#"{"do": "split", "on": "c>"}"#);
     let out = process(&mut chain(&[stray("route"), keep, split]), &VALUES);
-    let expected = [("a", 0), ("b>TRADES", 1), ("left c>RAW.KAFKA.DEPTH", 2), ("right c>RAW.KAFKA.DEPTH", 2), ("d", 0), ("e>A", 3)];
+    let expected = [("a", 0), ("b>TRADES", 1), ("left c>DEPTH", 2), ("right c>DEPTH", 2), ("d", 0), ("e>A", 3)];
     assert_eq!(routed(&out), owned(expected));
     // And one that names another table has the last word.
     let mut other = stray("route");
@@ -71,7 +71,7 @@ fn a_batch_that_is_routed_before_it_comes_keeps_its_routes() {
 
 #[test]
 fn a_table_outside_of_the_list_rejects_the_records_that_are_sent_to_it_and_no_others() {
-    let values = ["a", "b>trades", "c>A", "d>", "e>RAW.KAFKA.TRADES"];
+    let values = ["a", "b>trades", "c>A", "d>", "e>TRADES"];
     for deed in ["route", "replace", "split"] {
         let mut chain = chain(&[stray(deed)]);
         let out = process(&mut chain, &values);
@@ -81,12 +81,29 @@ fn a_table_outside_of_the_list_rejects_the_records_that_are_sent_to_it_and_no_ot
         assert_eq!((counts.rejected, counts.kept + counts.replaced + counts.split, counts.faults), (2, 3, 0), "{deed}");
         let mut survivors = routed(&out);
         survivors.dedup();
-        assert_eq!(survivors, owned([("a", 0), ("c>A", 3), ("e>RAW.KAFKA.TRADES", 1)]), "{deed}");
-        let message = "table `trades` is not allowed; the `tables` of this pipeline are `RAW.KAFKA.TRADES`, `RAW.KAFKA.DEPTH`, `A`";
+        assert_eq!(survivors, owned([("a", 0), ("c>A", 3), ("e>TRADES", 1)]), "{deed}");
+        let message = "table `trades` is not allowed; the `more_tables` of this pipeline are `TRADES`, `DEPTH`, `A`";
         assert_eq!((out.rejected[0].message.as_str(), &*out.rejected[0].plugin.name), (message, "stray"));
         let out = process(&mut chain, &["x>A"; 3]);
         assert_eq!(out.records.iter().map(|record| record.route()).collect::<Vec<_>>().first(), Some(&3));
     }
+}
+
+#[test]
+fn the_rows_of_one_record_go_to_one_table_or_it_is_rejected() {
+    let explode = settings("explode.wasm", r#"{"field": "rows", "element": "alone"}"#);
+    let mut route = settings("route.wasm", r#"{"template": "T_{t}", "on_missing": "keep"}"#);
+    route.tables = Arc::new(Tables::new(["T_A", "T_B"]));
+    let mut chain = chain(&[explode, route]);
+    let row = |t: &str| format!(r#"{{"t":"{t}"}}"#);
+    let record = |rows: &[&str]| format!(r#"{{"rows":[{}]}}"#, rows.iter().map(|t| row(t)).collect::<Vec<_>>().join(","));
+    let torn = r#"{"rows":[{"t":"a"},{"u":1}]}"#.to_owned();
+    let values = [record(&["a", "a"]), record(&["a", "b", "b"]), record(&["b"]), torn, record(&["a", "z"]), record(&["b"])];
+    let out = process(&mut chain, &values.each_ref().map(String::as_str));
+    let expected = [(row("a"), 1), (row("a"), 1), (row("b"), 2), (row("b"), 2)];
+    assert_eq!(routed(&out), expected);
+    assert_eq!(fates(&out).1, [(1, "table_not_allowed"), (3, "table_not_allowed"), (4, "table_not_allowed")]);
+    assert!(out.rejected[0].message.contains("would go to different tables"), "{}", out.rejected[0].message);
 }
 
 #[test]
@@ -185,10 +202,7 @@ fn a_plugin_that_routes_is_refused_by_a_pipeline_without_tables() {
 #[test]
 fn a_plugin_learns_at_its_start_which_tables_there_are() {
     let error = Plugin::load(&engine(), &stray("refuse-tables")).map(drop).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        r#"plugin `stray` refused its configuration: does not like the tables ["RAW.KAFKA.TRADES", "RAW.KAFKA.DEPTH", "A"]"#
-    );
+    assert_eq!(error.to_string(), r#"plugin `stray` refused its configuration: does not like the tables ["TRADES", "DEPTH", "A"]"#);
 }
 
 #[test]

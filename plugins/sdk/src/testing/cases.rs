@@ -1,7 +1,7 @@
 //! A plugin's test cases: the folders that `snowgate plugin test` runs on the gateway's engine, here natively.
 //!
 //! A case is a folder with `input.jsonl`, one record a line, and `expected.jsonl`, what becomes of each; `config.json` if need be, and
-//! `tables.json`, the pipeline's `tables`, for a plugin that sends records to them.
+//! `tables.json`, the pipeline's `more_tables`, for a plugin that sends records to them.
 //! As a key or value a JSON string stands for its text, an object, array or number for exactly what is written, `null` for null, and
 //! `{"$base64": "…"}` for other bytes.
 
@@ -14,10 +14,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Columnar, Header};
+use crate::Transform;
 use crate::json::{Object, unquote};
 use crate::record::item;
 use crate::runner::Runner;
-use crate::{Transform, tables};
 
 /// Holds the plugin to the cases in `folder` of its crate. Each is shown at once, one by one, in twos and in sevens, to a fresh
 /// instance and again to the same. With `SNOWGATE_CASES=write` in the environment `expected.jsonl` is written instead.
@@ -100,7 +100,7 @@ struct Shown {
 #[derive(PartialEq, Eq)]
 struct Answer {
     verdict: Verdict,
-    /// In full; none where it goes to the pipeline's own.
+    /// Where it was sent to; none where it goes to the pipeline's own.
     table: Option<String>,
 }
 
@@ -153,10 +153,11 @@ fn show<T: Transform>(runner: &mut Runner<T>, tables: &[String], records: &[Show
                 }
             };
             let named = output.routes.get(index).and_then(|route| output.tables.get((*route as usize).checked_sub(1)?));
-            answers.push(match named.map(|name| tables::find(tables, name).ok_or_else(|| refusal(tables, name))) {
-                None => Answer { verdict, table: None },
-                Some(Ok(table)) => Answer { verdict, table: Some(table.to_owned()) },
-                Some(Err(message)) => Answer { verdict: Verdict::Reject { reason: NOT_ALLOWED, message }, table: None },
+            answers.push(match named.filter(|name| !tables.contains(name)) {
+                None => Answer { verdict, table: named.cloned() },
+                Some(name) => {
+                    Answer { verdict: Verdict::Reject { reason: NOT_ALLOWED, message: refusal(tables, name) }, table: None }
+                }
             });
         }
     }
@@ -166,7 +167,7 @@ fn show<T: Transform>(runner: &mut Runner<T>, tables: &[String], records: &[Show
 /// The gateway's words for it.
 fn refusal(tables: &[String], name: &str) -> String {
     let tables: Vec<String> = tables.iter().map(|table| format!("`{table}`")).collect();
-    format!("table `{name}` is not allowed; the `tables` of this pipeline are {}", tables.join(", "))
+    format!("table `{name}` is not allowed; the `more_tables` of this pipeline are {}", tables.join(", "))
 }
 
 impl Answer {
@@ -394,7 +395,7 @@ mod tests {
 {"value": {"p":  1.50}, "headers": {"a": "x", "b": null}, "timestamp": 7}
 {"value": "two\n\n", "headers": [["a", "x"], ["a", [1, 2]]]}
 {"value": ">T"}
-{"value": ">RAW.A.T", "key": "k"}
+{"value": ">T", "key": "k"}
 {"value": ">X", "key": "k"}
 "#;
 
@@ -405,13 +406,13 @@ mod tests {
 {"verdict":"reject","reason":"plugin_rejected","message":"not a text"}
 {"verdict":"replace","outputs":[{"value":{"p":  1.50}},{"key":"x","value":"a"},{"value":"b"},{"key":{"$base64":"/w=="},"value":"test 5 7"}]}
 {"verdict":"replace","outputs":[{"value":"two"},{"key":"x","value":"a"},{"key":[1, 2],"value":"a"},{"key":{"$base64":"/w=="},"value":"test 6 -1"}]}
-{"verdict":"keep","table":"RAW.A.T"}
-{"verdict":"replace","table":"RAW.A.T","outputs":[{"value":"routed"}]}
-{"verdict":"reject","reason":"table_not_allowed","message":"table `X` is not allowed; the `tables` of this pipeline are `RAW.A.T`, `U`"}
+{"verdict":"keep","table":"T"}
+{"verdict":"replace","table":"T","outputs":[{"value":"routed"}]}
+{"verdict":"reject","reason":"table_not_allowed","message":"table `X` is not allowed; the `more_tables` of this pipeline are `T`, `U`"}
 "#;
 
     fn tables() -> Vec<String> {
-        ["RAW.A.T", "U"].map(str::to_owned).to_vec()
+        ["T", "U"].map(str::to_owned).to_vec()
     }
 
     #[test]
