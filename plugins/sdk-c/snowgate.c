@@ -1,6 +1,7 @@
 // Carries a plugin through a batch, over the bindings in generated/.
 //
-// Invariant: `values`, `sources` and, once a plugin has set any key, `keys` have the same number of items.
+// Invariant: `values`, `sources` and, once a plugin has set any key, `keys` have the same number of items. `routes` ends with the last
+// record that was sent to a table, and each of `tables` is the table of at least one.
 #include "snowgate.h"
 
 #include <stdlib.h>
@@ -32,9 +33,16 @@ struct snowgate_record {
     size_t sources_room;
     plugin_list_tuple2_u32_string_t failures;
     size_t failures_room;
+    plugin_list_string_t tables;
+    size_t tables_room;
+    // How many of them the records before this one name.
+    size_t named;
+    plugin_list_u32_t routes;
+    size_t routes_room;
 };
 
 static snowgate_counter *counters;
+static plugin_list_string_t allowed_tables;
 // How much the last batch put out, as a measure for the next one.
 static size_t expected_bytes, expected_outputs;
 
@@ -218,6 +226,31 @@ void snowgate_emit_keyed(snowgate_record *record, snowgate_bytes key) {
     add_source(record);
 }
 
+static void withdraw_route(snowgate_record *record) {
+    while (record->tables.len > record->named) plugin_string_free(&record->tables.ptr[--record->tables.len]);
+    if (record->routes.len > record->index) record->routes.len = record->index;
+}
+
+// Routes up to this record's, which may be missing.
+static void pad_routes(snowgate_record *record) {
+    plugin_list_u32_t *routes = &record->routes;
+    routes->ptr = snowgate_room(routes->ptr, &record->routes_room, record->index + 1, sizeof(uint32_t));
+    while (routes->len < record->index) routes->ptr[routes->len++] = 0;
+}
+
+void snowgate_route_to(snowgate_record *record, snowgate_bytes table) {
+    withdraw_route(record);
+    plugin_list_string_t *tables = &record->tables;
+    size_t at = 0;
+    while (at < tables->len && !snowgate_equal((snowgate_bytes){tables->ptr[at].ptr, tables->ptr[at].len}, table)) at++;
+    if (at == tables->len) {
+        tables->ptr = snowgate_room(tables->ptr, &record->tables_room, at + 1, sizeof *tables->ptr);
+        plugin_string_dup_n(&tables->ptr[tables->len++], (const char *)table.ptr, table.len);
+    }
+    pad_routes(record);
+    record->routes.ptr[record->routes.len++] = (uint32_t)at + 1;
+}
+
 static void withdraw(snowgate_record *record) {
     record->sources.len = record->first;
     truncate(&record->values, record->first);
@@ -241,6 +274,13 @@ snowgate_verdict snowgate_reject(snowgate_record *record, const char *message) {
 }
 
 // --- The gateway ---
+
+size_t snowgate_table_count(void) { return allowed_tables.len; }
+
+snowgate_bytes snowgate_table(size_t index) {
+    if (index >= allowed_tables.len) return SNOWGATE_NULL;
+    return (snowgate_bytes){allowed_tables.ptr[index].ptr, allowed_tables.ptr[index].len};
+}
 
 static plugin_string_t lent(const char *text) {
     plugin_string_t string;
@@ -281,11 +321,13 @@ void exports_snowgate_transform_transform_describe(exports_snowgate_transform_tr
     plugin_string_dup(&description->name, snowgate_this.name);
     plugin_string_dup(&description->version, snowgate_this.version);
     description->needs = snowgate_this.needs;
+    description->routes = snowgate_this.routes;
     description->config_schema.is_some = snowgate_this.config_schema != NULL;
     if (description->config_schema.is_some) plugin_string_dup(&description->config_schema.val, snowgate_this.config_schema);
 }
 
-bool exports_snowgate_transform_transform_configure(plugin_string_t *config, plugin_string_t *error) {
+bool exports_snowgate_transform_transform_configure(plugin_string_t *config, plugin_list_string_t *tables, plugin_string_t *error) {
+    allowed_tables = *tables;
     snowgate_bytes options = {config->ptr, config->len};
     const char *wrong = NULL;
     if (snowgate_this.configure != NULL) {
@@ -309,6 +351,7 @@ bool exports_snowgate_transform_transform_process(batch *input, output *answer, 
     record.sources.ptr = snowgate_room(NULL, &record.sources_room, expected_outputs, sizeof(uint32_t));
     for (; record.index < input->count; record.index++) {
         record.first = record.sources.len;
+        record.named = record.tables.len;
         snowgate_verdict verdict = snowgate_this.transform(&record);
         if (verdict == SNOWGATE_REPLACE && record.sources.len == record.first) {
             verdict = snowgate_reject(&record, "the plugin replaced the record by nothing");
@@ -319,17 +362,22 @@ bool exports_snowgate_transform_transform_process(batch *input, output *answer, 
             // What was written and not emitted.
             truncate(&record.values, record.values.column.ends.len);
         }
+        if (verdict == SNOWGATE_DROP || verdict == SNOWGATE_REJECT) withdraw_route(&record);
         if (verdict != SNOWGATE_REJECT && record.failures.len > 0 && record.failures.ptr[record.failures.len - 1].f0 == record.index) {
             plugin_string_free(&record.failures.ptr[--record.failures.len].f1);
         }
         verdicts[record.index] = (uint8_t)verdict;
     }
+    // The index is behind the last record.
+    if (record.routes.len > 0) pad_routes(&record);
     *answer = (output){
         .verdicts = {verdicts, input->count},
         .sources = record.sources,
         .values = record.values.column,
         .keys = record.keys.column,
         .failures = record.failures,
+        .tables = record.tables,
+        .routes = record.routes,
     };
     // No more than this time: a block of that size is free again, and a larger one may not be to be had.
     size_t more = answer->values.data.len + answer->values.data.len / 8;
@@ -344,6 +392,8 @@ bool exports_snowgate_transform_transform_process(batch *input, output *answer, 
     snowgate_free_empty(answer->keys.ends.len, answer->keys.ends.ptr);
     snowgate_free_empty(answer->keys.nulls.len, answer->keys.nulls.ptr);
     snowgate_free_empty(answer->failures.len, answer->failures.ptr);
+    snowgate_free_empty(answer->tables.len, answer->tables.ptr);
+    snowgate_free_empty(answer->routes.len, answer->routes.ptr);
     tell_counts();
     snowgate_forget_texts();
     exports_snowgate_transform_transform_batch_free(input);

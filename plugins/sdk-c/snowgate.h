@@ -58,6 +58,8 @@ typedef struct snowgate_plugin {
     const char *name;
     const char *version;
     uint8_t needs;
+    // Whether it sends records to tables with `snowgate_route_to`.
+    bool routes;
     // A JSON Schema of its options, for tools, or NULL.
     const char *config_schema;
     // Takes the options, one JSON object, once for each instance; its bytes stay. Returns NULL, or what is wrong: which option, and what
@@ -104,6 +106,11 @@ void snowgate_emit_keyed(snowgate_record *record, snowgate_bytes key);
 // Adds an output without a value.
 void snowgate_emit_tombstone(snowgate_record *record);
 
+// Sends the record to `table`, whether it is kept or replaced; all of its outputs go there. The last call counts. The plugin's `routes` must
+// be true. `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is sent to another is rejected. The
+// name's bytes need not stay.
+void snowgate_route_to(snowgate_record *record, snowgate_bytes table);
+
 // Rejects the record with a message for whoever reads the dead letter.
 snowgate_verdict snowgate_reject(snowgate_record *record, const char *message);
 
@@ -139,6 +146,10 @@ bool snowgate_json_text(snowgate_bytes json, snowgate_bytes *text);
 bool snowgate_json_int(snowgate_bytes json, int64_t *number);
 
 // --- The gateway ---
+
+// The pipeline's `more_tables`, named as Snowflake names them, from `configure` on.
+size_t snowgate_table_count(void);
+snowgate_bytes snowgate_table(size_t index);
 
 typedef enum snowgate_level { SNOWGATE_TRACE, SNOWGATE_DEBUG, SNOWGATE_INFO, SNOWGATE_WARN, SNOWGATE_ERROR } snowgate_level;
 

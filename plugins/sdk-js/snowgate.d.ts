@@ -33,6 +33,11 @@ export interface Record {
   keyText(): string | null;
   /** In order; a name may come twice. */
   headers(): { name: string; value: Uint8Array | null }[];
+  /**
+   * Sends the record to `table`, whether it is kept or replaced; all of its outputs go there. The last call counts. The plugin's `routes` must
+   * be true. `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is sent to another is rejected.
+   */
+  routeTo(table: string): void;
   /** The text of the first header of that name. */
   header(name: string): string | null;
 }
@@ -42,10 +47,15 @@ export interface Plugin<State> {
   version: string;
   /** The columns it reads; `["values"]` unless it says otherwise. The others are not sent. */
   needs?: Column[];
+  /** Whether it sends records to tables with `routeTo`. */
+  routes?: boolean;
   /** A JSON Schema of its options, for tools. */
   configSchema?: object;
-  /** Once for each instance; what it returns is handed to `transform`. An error stops the gateway at start, with its message. */
-  configure?(config: any): State;
+  /**
+   * Once for each instance; what it returns is handed to `transform`. `tables` are the pipeline's `more_tables`. An
+   * error stops the gateway at start, with its message.
+   */
+  configure?(config: any, tables: string[]): State;
   transform(record: Record, state: State): Verdict;
 }
 

@@ -12,8 +12,8 @@
 // The answer should follow from the record and the configuration alone: instances come and go, and after a fault a record is
 // shown again. `snowgate.d.ts` says what each function takes.
 
-import logging from "snowgate:transform/log@0.1.0";
-import metrics from "snowgate:transform/metrics@0.1.0";
+import logging from "snowgate:transform/log@0.2.0";
+import metrics from "snowgate:transform/metrics@0.2.0";
 
 import { NOTHING, decode, encode, isAscii, isNull, nulls } from "./columns.js";
 
@@ -137,6 +137,14 @@ export class Record {
     return headers;
   }
 
+  /**
+   * Sends the record to `table`, whether it is kept or replaced; all of its outputs go there. The last call counts. The plugin's `routes` must
+   * be true. `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is sent to another is rejected.
+   */
+  routeTo(table) {
+    this.#batch.table = String(table);
+  }
+
   /** The text of the first header of that name, or `null`. */
   header(name) {
     const found = this.headers().find((header) => header.name === name);
@@ -145,18 +153,19 @@ export class Record {
 }
 
 /** Makes the component's exports of a plugin's description and functions. */
-export function plugin({ name, version, needs = ["values"], configSchema, configure = refuseOptions, transform }) {
+export function plugin({ name, version, needs = ["values"], routes = false, configSchema, configure = refuseOptions, transform }) {
   let state;
   return {
     describe: () => ({
       name,
       version,
       needs: Object.fromEntries(needs.map((column) => [column, true])),
+      routes,
       configSchema: configSchema === undefined ? null : JSON.stringify(configSchema),
     }),
-    configure: (config) => {
+    configure: (config, tables) => {
       try {
-        state = configure(JSON.parse(config));
+        state = configure(JSON.parse(config), tables);
       } catch (error) {
         throw said(error);
       }
@@ -242,14 +251,19 @@ function run(input, transform) {
     keys: new Column(input.keys, "the key"),
     names: new Column(input.headers.names, "a header's name"),
     headers: new Column(input.headers.values, "a header"),
+    /** Where the record at hand was sent to. */
+    table: null,
   };
   const verdicts = new Uint8Array(input.count);
   const sources = [];
   const values = [];
   const failures = [];
+  const tables = new Map();
+  let routes = null;
   let keys = null;
   for (let index = 0; index < input.count; index++) {
     let answer;
+    batch.table = null;
     try {
       answer = transform(new Record(batch, index));
     } catch (error) {
@@ -278,9 +292,14 @@ function run(input, transform) {
         throw new TypeError("`transform` must return keep(), drop(), replace(…), split(…) or reject(…)");
     }
     verdicts[index] = answer.verdict;
+    if (batch.table !== null && (answer.verdict === KEEP.verdict || answer.verdict === REPLACE)) {
+      if (!tables.has(batch.table)) tables.set(batch.table, tables.size + 1);
+      routes ??= new Uint32Array(input.count);
+      routes[index] = tables.get(batch.table);
+    }
   }
   for (const [name, n] of counts) metrics.add(name, n);
-  return { verdicts, sources, values: pack(values), keys: keys === null ? NOTHING : pack(keys), failures };
+  return { verdicts, sources, values: pack(values), keys: keys === null ? NOTHING : pack(keys), failures, tables: [...tables.keys()], routes: routes ?? [] };
 }
 
 function pack(items) {

@@ -65,11 +65,13 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
         Target::Component { file, folder } => (file, folder),
         Target::Project(project) => (project.component(), project.folder),
     };
-    let (records, config) = if args.source.is_given() {
-        (args.source.open()?.next(args.batch as usize)?, args.with.read()?.unwrap_or_else(|| "{}".to_owned()))
+    let (records, config, tables) = if args.source.is_given() {
+        let records = args.source.open()?.next(args.batch as usize)?;
+        (records, args.with.read()?.unwrap_or_else(|| "{}".to_owned()), args.with.tables.clone())
     } else {
         let case = Case::named(&folder.join("tests"), args.case.as_deref())?;
-        (case.records, args.with.read()?.unwrap_or(case.config))
+        let tables = if args.with.tables.is_empty() { case.tables } else { args.with.tables.clone() };
+        (case.records, args.with.read()?.unwrap_or(case.config), tables)
     };
     if records.is_empty() {
         return Err(Failure::input("there is no record to measure with"));
@@ -80,7 +82,7 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
     let engine = shown::engine(false)?;
     let mut contestants = vec![Contestant::new("passthrough", Instance::passthrough()?, &records)?];
     for file in [Some(&file), args.compare.as_ref()].into_iter().flatten() {
-        let instance = Loaded::load(&engine, file, &config)?.start()?;
+        let instance = Loaded::load(&engine, file, &config, &tables)?.start()?;
         contestants.push(Contestant::new(&file.display().to_string(), instance, &records)?);
     }
     // The first round warms up.

@@ -19,7 +19,8 @@ pub(crate) fn project(language: Language, name: &str) -> BTreeMap<String, Vec<u8
         let path = if path == "gitignore" { ".gitignore" } else { path };
         files.insert(path.to_owned(), named(bytes, name));
     }
-    for (path, bytes) in below("wit/") {
+    // The versions before this one, in folders of their own, are for gateways.
+    for (path, bytes) in below("wit/").filter(|(path, _)| !path.contains('/')) {
         files.insert(format!("wit/{path}"), bytes.to_vec());
     }
     let sdk = match language {

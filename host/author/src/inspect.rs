@@ -38,11 +38,12 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
     };
     let choices = inspection.schema.as_ref().map(options::of);
     if args.json {
-        let Inspection { name, version, digest, bytes, package, needs, imports, exports, capabilities, schema } = &inspection;
+        let Inspection { name, version, digest, bytes, package, needs, routes, imports, exports, capabilities, schema } =
+            &inspection;
         let capabilities: Vec<&str> = capabilities.iter().map(|capability| capability.as_str()).collect();
         report::json(&json!({
             "file": file, "fits": true, "name": name, "version": version, "sha256": digest, "bytes": bytes, "interface": package,
-            "reads": needs, "imports": imports, "exports": exports, "capabilities": capabilities, "schema": schema,
+            "reads": needs, "routes": routes, "imports": imports, "exports": exports, "capabilities": capabilities, "schema": schema,
         }));
         return Ok(());
     }
@@ -58,7 +59,7 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
 }
 
 fn facts(inspection: &Inspection) -> Vec<Vec<String>> {
-    let Inspection { name, version, digest, bytes, package, needs, capabilities, .. } = inspection;
+    let Inspection { name, version, digest, bytes, package, needs, routes, capabilities, .. } = inspection;
     let fact = |label: &str, text: String| vec![label.to_owned(), text];
     vec![
         fact("name", format!("{name} {version}")),
@@ -66,19 +67,20 @@ fn facts(inspection: &Inspection) -> Vec<Vec<String>> {
         fact("size", format!("{} bytes", thousands(*bytes))),
         fact("sha256", digest.clone()),
         fact("reads", if needs.is_empty() { "nothing of a record".to_owned() } else { needs.join(", ") }),
-        fact("may", may(capabilities)),
+        fact("may", may(*routes, capabilities)),
     ]
 }
 
 /// A component's imports are all that it can do besides answering.
-fn may(capabilities: &[Capability]) -> String {
+fn may(routes: bool, capabilities: &[Capability]) -> String {
+    let answer = if routes { "answer, send records to the tables of its pipeline" } else { "answer" };
     let say = |capability: &Capability| match capability {
         Capability::Log => "write to the gateway's log",
         Capability::Metrics => "count in the gateway's metrics",
     };
     match capabilities {
-        [] => "answer, and nothing else".to_owned(),
-        some => format!("answer, {}", some.iter().map(say).collect::<Vec<_>>().join(", ")),
+        [] => format!("{answer}, and nothing else"),
+        some => format!("{answer}, {}", some.iter().map(say).collect::<Vec<_>>().join(", ")),
     }
 }
 

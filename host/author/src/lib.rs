@@ -42,7 +42,7 @@ pub enum Command {
 
     /// Run a project's test cases on the gateway's engine
     ///
-    /// A case is a folder in `tests/`: `input.jsonl`, `expected.jsonl`, and if need be `config.json` and `limits.json`. Each runs
+    /// A case is a folder in `tests/`: `input.jsonl`, `expected.jsonl`, and if need be `config.json`, `tables.json` and `limits.json`. Each runs
     /// several times, in batches of several sizes, in the same and in fresh instances; an answer that differs fails it. So does
     /// more fuel for a record than `limits.json` allows. Exit code 1 when a case fails.
     #[command(verbatim_doc_comment)]

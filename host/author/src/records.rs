@@ -25,7 +25,14 @@ pub(crate) type Header = (String, Option<Vec<u8>>);
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) struct Answer {
+    pub(crate) verdict: Verdict,
+    /// Where it was sent to; none where it goes to the pipeline's own table, or nowhere.
+    pub(crate) table: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
     Keep,
     Drop,
     Replace(Vec<Output>),
@@ -63,6 +70,7 @@ struct WrittenBytes {
 #[serde(deny_unknown_fields)]
 struct WrittenAnswer<'a> {
     verdict: String,
+    table: Option<String>,
     #[serde(borrow, default)]
     outputs: Option<Vec<WrittenOutput<'a>>>,
     reason: Option<String>,
@@ -101,39 +109,49 @@ impl Record {
     }
 }
 
+impl From<Verdict> for Answer {
+    fn from(verdict: Verdict) -> Answer {
+        Answer { verdict, table: None }
+    }
+}
+
 impl Answer {
     pub(crate) fn read(line: &str) -> Result<Answer, String> {
         let written: WrittenAnswer<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
-        match (written.verdict.as_str(), written.outputs) {
-            ("keep", None) => Ok(Answer::Keep),
-            ("drop", None) => Ok(Answer::Drop),
+        let verdict = match (written.verdict.as_str(), written.outputs) {
+            ("drop" | "reject", _) if written.table.is_some() => Err("only `keep` and `replace` have a `table`".to_owned()),
+            ("keep", None) => Ok(Verdict::Keep),
+            ("drop", None) => Ok(Verdict::Drop),
             ("replace", Some(outputs)) if !outputs.is_empty() => {
                 let read =
                     |output: WrittenOutput<'_>| Ok(Output { key: output.key.map(bytes).transpose()?, value: bytes(output.value)? });
-                outputs.into_iter().map(read).collect::<Result<_, String>>().map(Answer::Replace)
+                outputs.into_iter().map(read).collect::<Result<_, String>>().map(Verdict::Replace)
             }
             ("replace", _) => Err("`replace` wants `outputs`, at least one".to_owned()),
-            ("reject", None) => Ok(Answer::Reject {
+            ("reject", None) => Ok(Verdict::Reject {
                 reason: written.reason.unwrap_or_else(|| "plugin_rejected".to_owned()),
                 message: written.message.unwrap_or_default(),
             }),
             ("keep" | "drop" | "reject", Some(_)) => Err("only `replace` has `outputs`".to_owned()),
             (other, _) => Err(format!("`{other}` is no verdict: there are `keep`, `drop`, `replace` and `reject`")),
-        }
+        };
+        Ok(Answer { verdict: verdict?, table: written.table })
     }
 
     /// As one line of JSON, which [`read`](Answer::read) takes back.
     pub(crate) fn to_line(&self) -> String {
-        match self {
-            Answer::Keep => r#"{"verdict":"keep"}"#.to_owned(),
-            Answer::Drop => r#"{"verdict":"drop"}"#.to_owned(),
-            Answer::Reject { reason, message } => {
+        let table = self.table.as_deref().map(serde_json::Value::from);
+        let table = table.map_or(String::new(), |table| format!(r#","table":{table}"#));
+        match &self.verdict {
+            Verdict::Keep => format!(r#"{{"verdict":"keep"{table}}}"#),
+            Verdict::Drop => r#"{"verdict":"drop"}"#.to_owned(),
+            Verdict::Reject { reason, message } => {
                 let message = serde_json::Value::from(message.as_str());
                 format!(r#"{{"verdict":"reject","reason":"{reason}","message":{message}}}"#)
             }
-            Answer::Replace(outputs) => {
+            Verdict::Replace(outputs) => {
                 let outputs: Vec<String> = outputs.iter().map(Output::to_text).collect();
-                format!(r#"{{"verdict":"replace","outputs":[{}]}}"#, outputs.join(","))
+                format!(r#"{{"verdict":"replace"{table},"outputs":[{}]}}"#, outputs.join(","))
             }
         }
     }
@@ -266,6 +284,7 @@ mod tests {
             (r#"{"verdict": "keeps"}"#, "`keeps` is no verdict"),
             (r#"{"verdict": "replace"}"#, "wants `outputs`"),
             (r#"{"verdict": "keep", "outputs": []}"#, "only `replace`"),
+            (r#"{"verdict": "drop", "table": "T"}"#, "only `keep` and `replace` have a `table`"),
         ] {
             assert!(Answer::read(line).unwrap_err().contains(piece), "{line}");
         }
@@ -274,11 +293,11 @@ mod tests {
     #[test]
     fn an_answer_reads_back_as_it_was_written() {
         let output = |key, value: &[u8]| Output { key, value: Some(value.to_vec()) };
-        for answer in [
-            Answer::Keep,
-            Answer::Drop,
-            Answer::Reject { reason: "plugin_rejected".into(), message: "no \"symbol\"".into() },
-            Answer::Replace(vec![
+        for verdict in [
+            Verdict::Keep,
+            Verdict::Drop,
+            Verdict::Reject { reason: "plugin_rejected".into(), message: "no \"symbol\"".into() },
+            Verdict::Replace(vec![
                 output(None, br#"{"a":1.50}"#),
                 output(Some(None), b"text"),
                 output(Some(Some(b"k".to_vec())), &[0xff, 0]),
@@ -288,9 +307,13 @@ mod tests {
                 Output { key: None, value: None },
             ]),
         ] {
-            let line = answer.to_line();
-            assert!(!line.contains('\n'), "{line}");
-            assert_eq!(Answer::read(&line).unwrap(), answer, "{line}");
+            let goes = matches!(verdict, Verdict::Keep | Verdict::Replace(_));
+            for table in [None, goes.then(|| "A.\"b\"".to_owned())] {
+                let answer = Answer { verdict: verdict.clone(), table };
+                let line = answer.to_line();
+                assert!(!line.contains('\n'), "{line}");
+                assert_eq!(Answer::read(&line).unwrap(), answer, "{line}");
+            }
         }
     }
 }

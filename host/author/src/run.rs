@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::project::Target;
-use crate::records::Answer;
+use crate::records::{Answer, Verdict};
 use crate::report::{Failure, counted, note, printed};
 use crate::shown::{self, Loaded};
 use crate::source::Options;
@@ -48,7 +48,7 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
         Target::Project(project) => project.component(),
     };
     let config = args.with.read()?.unwrap_or_else(|| "{}".to_owned());
-    let loaded = Loaded::load(&shown::engine(false)?, &file, &config)?;
+    let loaded = Loaded::load(&shown::engine(false)?, &file, &config, &args.with.tables)?;
     let mut instance = loaded.start()?;
     let mut source = args.source.open()?;
     let mut sum = Sum::default();
@@ -75,14 +75,14 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
 impl Sum {
     fn add(&mut self, answer: &Answer) {
         self.records += 1;
-        match answer {
-            Answer::Keep => self.kept += 1,
-            Answer::Drop => self.dropped += 1,
-            Answer::Replace(outputs) => {
+        match &answer.verdict {
+            Verdict::Keep => self.kept += 1,
+            Verdict::Drop => self.dropped += 1,
+            Verdict::Replace(outputs) => {
                 self.replaced += 1;
                 self.outputs += outputs.len();
             }
-            Answer::Reject { .. } => self.rejected += 1,
+            Verdict::Reject { .. } => self.rejected += 1,
         }
     }
 

@@ -5,6 +5,7 @@
 //! depend on how records are batched, or on what it saw before, would load other rows after a restart.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +49,8 @@ pub(crate) struct Case {
     name: String,
     folder: PathBuf,
     pub(crate) config: String,
+    /// Those of the pipeline.
+    pub(crate) tables: Vec<String>,
     pub(crate) records: Vec<Record>,
     /// `None` before it was blessed.
     expected: Option<Vec<Answer>>,
@@ -100,22 +103,24 @@ fn run(component: &Path, folder: &Path, stateful: bool, filter: Option<&str>, bl
     let cases = find(&folder.join("tests"), filter)?;
     let engine = shown::engine(true)?;
     // Cases with one configuration share a compilation, which is most of the time.
-    let mut loaded: BTreeMap<String, Loaded> = BTreeMap::new();
+    let mut loaded: BTreeMap<(String, Vec<String>), Loaded> = BTreeMap::new();
     let mut outcomes = Vec::new();
     for case in cases {
-        if !loaded.contains_key(&case.config) {
-            loaded.insert(
-                case.config.clone(),
-                Loaded::load(&engine, component, &case.config).map_err(|failure| in_case(&case, failure))?,
-            );
-        }
-        outcomes.push(judge(&case, &loaded[&case.config], stateful, bless)?);
+        let given = (case.config.clone(), case.tables.clone());
+        let loaded = match loaded.entry(given) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let loaded = Loaded::load(&engine, component, &case.config, &case.tables);
+                entry.insert(loaded.map_err(|failure| in_case(&case, failure))?)
+            }
+        };
+        outcomes.push(judge(&case, loaded, stateful, bless)?);
     }
     Ok(outcomes)
 }
 
 fn in_case(case: &Case, failure: Failure) -> Failure {
-    failure.hint(format!("this is about `{}`", case.folder.join("config.json").display()))
+    failure.hint(format!("this is about `{}`, with `tables.json` beside it", case.folder.join("config.json").display()))
 }
 
 /// The cases in order of their names.
@@ -176,12 +181,16 @@ impl Case {
         let config = read(&folder.join("config.json"))?.unwrap_or_else(|| "{}".to_owned());
         serde_json::from_str::<serde_json::Map<String, Value>>(&config)
             .map_err(|error| wrong("config.json", format!("it is no JSON object: {error}")))?;
+        let tables = match read(&folder.join("tables.json"))? {
+            Some(text) => serde_json::from_str(&text).map_err(|error| wrong("tables.json", error.to_string()))?,
+            None => Vec::new(),
+        };
         let limits = match read(&folder.join("limits.json"))? {
             Some(text) => serde_json::from_str(&text).map_err(|error| wrong("limits.json", error.to_string()))?,
             None => CaseLimits::default(),
         };
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Case { name, folder, config, records, expected, limits })
+        Ok(Case { name, folder, config, tables, records, expected, limits })
     }
 }
 
@@ -292,6 +301,7 @@ pub(crate) fn show(outcomes: &[Outcome], as_json: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::Verdict;
 
     fn case(files: &[(&str, &str)]) -> Result<Case, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -323,6 +333,7 @@ mod tests {
             (vec![record, ("expected.jsonl", "{}\n")], "expected.jsonl` is wrong: line 1"),
             (vec![record, ("config.json", "[]")], "config.json` is wrong: it is no JSON object"),
             (vec![record, ("limits.json", "{\"fuel\": 1}")], "limits.json` is wrong"),
+            (vec![record, ("tables.json", "\"T\"")], "tables.json` is wrong"),
         ] {
             let text = case(&files).map(|_| ()).unwrap_err();
             assert!(text.contains(piece), "`{piece}` is missing in {text}");
@@ -332,9 +343,10 @@ mod tests {
     #[test]
     fn what_is_not_as_expected_is_shown_side_by_side() {
         let records = vec![Record::of_value(b"a"); 5];
-        let keep = vec![Answer::Keep; 5];
+        let (kept, dropped) = (Answer::from(Verdict::Keep), Answer::from(Verdict::Drop));
+        let keep = vec![kept.clone(); 5];
         assert!(differences(&records, &keep, &keep).is_empty());
-        let problems = differences(&records, &keep, &[Answer::Keep, Answer::Drop, Answer::Drop, Answer::Drop, Answer::Drop]);
+        let problems = differences(&records, &keep, &[&[kept][..], &vec![dropped; 4]].concat());
         assert!(problems[0].starts_with("record 2\n      input     a\n      expected  {\"verdict\":\"keep\"}"), "{}", problems[0]);
         assert_eq!(problems.last().unwrap(), "and 1 record more");
         assert!(differences(&records, &keep[..4], &keep)[0].contains("4 answers for 5 records"));

@@ -12,6 +12,10 @@ pub(crate) struct With {
     /// The plugin's options as a JSON object, or `@FILE` with one, or with TOML in a `.toml` file
     #[arg(long, value_name = "JSON|@FILE")]
     with: Option<String>,
+
+    /// A table of the pipeline that the plugin may send records to; once for each
+    #[arg(long = "table", value_name = "NAME")]
+    pub(crate) tables: Vec<String>,
 }
 
 impl With {
@@ -51,12 +55,12 @@ mod tests {
     use super::*;
 
     fn read(with: &str) -> Result<Option<String>, String> {
-        With { with: Some(with.to_owned()) }.read().map_err(|failure| failure.to_string())
+        With { with: Some(with.to_owned()), tables: Vec::new() }.read().map_err(|failure| failure.to_string())
     }
 
     #[test]
     fn options_are_json_or_a_file_with_json_or_toml() {
-        assert_eq!(With { with: None }.read().unwrap(), None);
+        assert_eq!(With { with: None, tables: Vec::new() }.read().unwrap(), None);
         assert_eq!(read(r#"{"a": 1.50}"#).unwrap().as_deref(), Some(r#"{"a": 1.50}"#));
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("with.toml");

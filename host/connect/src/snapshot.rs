@@ -81,6 +81,9 @@ pub struct PartitionView {
     pub committed_offset: Option<i64>,
     /// The last offset that Snowflake took.
     pub appended_offset: Option<i64>,
+    /// The tables besides `table` to which plugins may send its records.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_tables: Vec<TableView>,
     /// The next offset the group would start at.
     pub group_offset: Option<i64>,
     /// The next offset that Kafka would write.
@@ -91,6 +94,14 @@ pub struct PartitionView {
     pub lag_seconds: Option<f64>,
     /// The name of what holds it back, and since when.
     pub blocked: Option<Blocked>,
+}
+
+/// How far a partition's records are in one table.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TableView {
+    pub table: String,
+    pub committed_offset: Option<i64>,
+    pub appended_offset: Option<i64>,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]

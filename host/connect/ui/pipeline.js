@@ -155,7 +155,7 @@ function section(title, part) {
 
 const PARTITIONS = [
   ["Partition", (p) => `${p.topic} ${p.partition}`, "main"],
-  ["Table", (p) => ({ text: p.table, title: `channel ${p.channel}, worker ${p.worker}` }), "wide"],
+  ["Table", (p) => ({ text: tables(p), title: [`channel ${p.channel}, worker ${p.worker}`, ...moreTables(p)].join("\n") }), "wide"],
   ["Committed", (p) => offset(p.committed_offset), "digits"],
   ["Appended", (p) => offset(p.appended_offset), "digits"],
   ["Group", (p) => offset(p.group_offset), "digits"],
@@ -164,6 +164,9 @@ const PARTITIONS = [
   ["Oldest", (p) => span(p.lag_seconds), "digits"],
   ["Held back by", (p) => p.blocked && { text: `${p.blocked.reason} for ${span(Math.round((p.now - p.blocked.since_ms) / 1000))}`, title: p.blocked.message, kind: p.blocked.needs_person ? "bad" : "warn" }, "wide"],
 ];
+
+const tables = (p) => (p.more_tables ? `${p.table} and ${p.more_tables.length} more` : p.table);
+const moreTables = (p) => (p.more_tables ?? []).map((more) => `${more.table}: committed ${offset(more.committed_offset)}`);
 
 function partitionsPart() {
   const rows = table("Partitions", PARTITIONS, (p) => `${p.topic} ${p.partition}`);

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use snowgate_connect::snapshot::{Blocked, ErrorView, PartitionView};
+use snowgate_connect::snapshot::{Blocked, ErrorView, PartitionView, TableView};
 use snowgate_record::{Offset, TopicPartition};
+use snowgate_snowflake::names;
+use snowgate_snowflake::wire::ChannelName;
 
 use crate::partition::BlockReason;
 
@@ -30,8 +32,8 @@ pub(crate) struct Board {
     group: String,
     partitions: Mutex<BTreeMap<TopicPartition, Arc<Place>>>,
     errors: Mutex<VecDeque<ErrorView>>,
-    /// By channel: requests that fail and are tried again.
-    troubles: Mutex<BTreeMap<String, Blocked>>,
+    /// By channel and its pipe: requests that fail and are tried again.
+    troubles: Mutex<BTreeMap<(String, String), Blocked>>,
     /// Why Kafka cannot be used at the moment.
     kafka: Mutex<Option<String>>,
     /// Why the pipeline cannot go on at all.
@@ -58,10 +60,9 @@ pub(crate) enum Standing {
 #[derive(Debug)]
 pub(crate) struct Place {
     worker: u32,
-    table: String,
     channel: String,
-    committed: AtomicI64,
-    appended: AtomicI64,
+    /// Its own first.
+    tables: Vec<TablePlace>,
     /// The next offset that is not settled.
     settled_next: AtomicI64,
     /// Of the record that was read last.
@@ -70,6 +71,15 @@ pub(crate) struct Place {
     /// Since when somebody who looked has seen records wait with nothing settled in between, in milliseconds since 1970.
     waiting_since: AtomicI64,
     blocked: Mutex<Option<Blocked>>,
+}
+
+/// Where the way into one table stands.
+#[derive(Debug)]
+struct TablePlace {
+    table: String,
+    pipe: String,
+    committed: AtomicI64,
+    appended: AtomicI64,
 }
 
 /// How a pipeline does, as the one word of its state says.
@@ -100,14 +110,18 @@ impl Board {
         *lock(&self.standing) = standing;
     }
 
-    /// A partition came.
-    pub(crate) fn enter(&self, partition: &TopicPartition, worker: u32, table: &str, channel: &str) -> Arc<Place> {
-        let place = Arc::new(Place {
-            worker,
-            table: table.to_owned(),
-            channel: channel.to_owned(),
+    /// A partition came, whose records go to `tables`, its own first.
+    pub(crate) fn enter(&self, partition: &TopicPartition, worker: u32, channel: &str, tables: &[&str]) -> Arc<Place> {
+        let table = |table: &&str| TablePlace {
+            table: (*table).to_owned(),
+            pipe: names::default_pipe(table),
             committed: NONE.into(),
             appended: NONE.into(),
+        };
+        let place = Arc::new(Place {
+            worker,
+            channel: channel.to_owned(),
+            tables: tables.iter().map(table).collect(),
             settled_next: NONE.into(),
             timestamp: NONE.into(),
             has_read: AtomicBool::new(false),
@@ -126,7 +140,8 @@ impl Board {
             if partitions.is_empty() {
                 self.unassigned_since.store(now(), Ordering::Relaxed);
             }
-            lock(&self.troubles).remove(&place.channel);
+            let mut troubles = lock(&self.troubles);
+            place.tables.iter().for_each(|table| drop(troubles.remove(&(place.channel.clone(), table.pipe.clone()))));
         }
     }
 
@@ -142,17 +157,16 @@ impl Board {
     }
 
     /// A request for `channel` failed, or was answered.
-    pub(crate) fn request(&self, channel: &str, error: Option<String>) {
+    pub(crate) fn request(&self, channel: &ChannelName, error: Option<String>) {
         let mut troubles = lock(&self.troubles);
+        let channel = (channel.channel.clone(), channel.pipe.pipe.clone());
         match error {
-            None => drop(troubles.remove(channel)),
+            None => drop(troubles.remove(&channel)),
             Some(text) => {
-                let since_ms = troubles.get(channel).map_or_else(now, |trouble| trouble.since_ms);
+                let since_ms = troubles.get(&channel).map_or_else(now, |trouble| trouble.since_ms);
                 let message = format!("retrying: {text}");
-                troubles.insert(
-                    channel.to_owned(),
-                    Blocked { reason: "retrying".to_owned(), message, hint: None, since_ms, needs_person: false },
-                );
+                troubles
+                    .insert(channel, Blocked { reason: "retrying".to_owned(), message, hint: None, since_ms, needs_person: false });
                 drop(troubles);
                 self.error(text);
             }
@@ -191,8 +205,10 @@ impl Board {
         let view = |(partition, place): &(TopicPartition, Arc<Place>)| {
             let mut view = place.view(partition, watermarks(partition).map(|(_, high)| high));
             if view.blocked.is_none() {
-                let trouble = lock(&self.troubles).get(&place.channel).cloned();
-                view.blocked = trouble.filter(|trouble| now() - trouble.since_ms > TROUBLE_MS);
+                let troubles = lock(&self.troubles);
+                let of = |table: &TablePlace| troubles.get(&(place.channel.clone(), table.pipe.clone()));
+                let trouble = place.tables.iter().filter_map(of).min_by_key(|trouble| trouble.since_ms);
+                view.blocked = trouble.filter(|trouble| now() - trouble.since_ms > TROUBLE_MS).cloned();
             }
             view
         };
@@ -268,10 +284,13 @@ impl Board {
 }
 
 impl Place {
-    pub(crate) fn set(&self, committed: Option<Offset>, appended: Option<Offset>, settled: Option<Offset>) {
+    /// What is settled, and what is committed in each table and appended.
+    pub(crate) fn set(&self, settled: Option<Offset>, tables: impl Iterator<Item = (Option<Offset>, Option<Offset>)>) {
         let number = |offset: Option<Offset>| offset.map_or(NONE, Offset::get);
-        self.committed.store(number(committed), Ordering::Relaxed);
-        self.appended.store(number(appended), Ordering::Relaxed);
+        for (table, (committed, appended)) in self.tables.iter().zip(tables) {
+            table.committed.store(number(committed), Ordering::Relaxed);
+            table.appended.store(number(appended), Ordering::Relaxed);
+        }
         let next = settled.map_or(NONE, |offset| offset.get() + 1);
         if self.settled_next.swap(next, Ordering::Relaxed) != next {
             self.waiting_since.store(NONE, Ordering::Relaxed);
@@ -347,14 +366,21 @@ impl Place {
             None => None,
         };
         let blocked = lock(&self.blocked).clone().or_else(|| self.stalled(lag.is_some_and(|lag| lag > 0)));
+        let mut tables = self.tables.iter().map(|table| TableView {
+            table: table.table.clone(),
+            committed_offset: number(&table.committed),
+            appended_offset: number(&table.appended),
+        });
+        let TableView { table, committed_offset, appended_offset } = tables.next().expect("a partition has a table of its own");
         PartitionView {
             topic: partition.topic.to_string(),
             partition: partition.partition,
-            table: self.table.clone(),
+            table,
             channel: self.channel.clone(),
             worker: self.worker,
-            committed_offset: number(&self.committed),
-            appended_offset: number(&self.appended),
+            committed_offset,
+            appended_offset,
+            more_tables: tables.collect(),
             group_offset: settled_next,
             log_end_offset: log_end,
             lag_records: lag,

@@ -196,8 +196,8 @@ fn check_snowflake(settings: &Settings, checked: &mut Checked) {
     };
     let mut tables = Vec::new();
     for pipeline in &settings.pipelines {
-        for topic in pipeline.topics.named() {
-            let wanted = (pipeline.table(topic), pipeline.rows.mode);
+        for table in pipeline.known_tables() {
+            let wanted = (table, pipeline.rows.mode);
             if !tables.contains(&wanted) {
                 tables.push(wanted);
             }

@@ -163,6 +163,11 @@ pub(crate) struct PipelineConfig {
     #[serde(default)]
     pub(crate) tables: BTreeMap<String, String>,
 
+    /// Tables besides these, to which plugins may send records: `["TRADES", "DEPTH"]`, at most 32, of the schema that `[snowflake]`
+    /// names. Plugins name them as Snowflake does, so in upper case unless written in double quotes. Default: none.
+    #[serde(default)]
+    pub(crate) more_tables: Vec<String>,
+
     /// How a record becomes a row: `content` puts the value as it is into the column `RECORD_CONTENT`, `columns` puts each field
     /// of the value into a column of its own. Both write `RECORD_METADATA`. Default: `"content"`.
     #[serde(default)]
@@ -200,6 +205,11 @@ pub(crate) struct PipelineConfig {
     /// partition, `accept` goes on from the group offset. Default: `"block"`.
     #[serde(default)]
     pub(crate) on_regression: OnRegression,
+
+    /// What happens when plugins, their options or tables changed while rows were on their way to several tables: `block` stops the
+    /// partition, `accept` goes on, and some records may be doubled or missing. Default: `"block"`.
+    #[serde(default)]
+    pub(crate) on_routing_change: OnRoutingChange,
 
     /// How many threads work on this pipeline's partitions. Default: one less than there are cores, but at least one.
     pub(crate) workers: Option<u32>,
@@ -269,6 +279,15 @@ pub(crate) enum OnTombstone {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OnRegression {
+    #[default]
+    Block,
+    Accept,
+}
+
+/// What happens when records that are read again might go to another table than they went to before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnRoutingChange {
     #[default]
     Block,
     Accept,

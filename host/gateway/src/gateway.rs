@@ -224,11 +224,10 @@ impl Gateway {
         self.create_tables(pipeline).await
     }
 
-    /// Creates the tables of the topics that are known by name.
+    /// Creates the tables that are known by name.
     pub(crate) async fn create_tables(&self, pipeline: &PipelineSettings) -> Result<(), Error> {
         let client = self.client(pipeline)?;
-        for topic in pipeline.topics.named() {
-            let name = pipeline.table(topic);
+        for name in pipeline.known_tables() {
             let Err(source) = client.execute(&sql::create_table_if_not_exists(&name, pipeline.rows.mode)).await else { continue };
             // A role may load into a table without the right to create one.
             let exists = source.outcome() == Failure::Forbidden && client.execute(&sql::describe_table(&name)).await.is_ok();

@@ -27,15 +27,14 @@ use crate::board::{self, Board, Health, Standing};
 use crate::budget::Budget;
 use crate::commits::Commits;
 use crate::gateway::Error;
-use crate::memo;
-use crate::partition::{Policy, Remembered};
+use crate::partition::{OWN, Policy};
 use crate::progress::Progress;
 use crate::report;
 use crate::requests::Requests;
 use crate::settings::{OnRegression, PipelineSettings, Topics};
 use crate::stages::{Loaded, Plan};
 use crate::traces::{Origin, Traces};
-use crate::worker::{Clock, Mailbox, Message, Worker};
+use crate::worker::{Clock, Mailbox, Message, Remembered, Worker};
 
 /// How long the group waits for channels to say where their partitions start. Well below `max.poll.interval.ms`.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -54,25 +53,62 @@ const TOPICS_PATIENCE: Duration = Duration::from_secs(10);
 /// Where the records of a topic go.
 #[derive(Debug)]
 pub(crate) struct Route {
-    pub(crate) table: String,
-    /// Where a table that is not there is made: how.
-    pub(crate) create_table: Option<Arc<str>>,
     /// What the metadata call the topic, where a transform renamed it.
     pub(crate) named_topic: Option<Arc<str>>,
+    /// The topic's own first. Each is there once.
+    pub(crate) tables: Vec<Arc<Table>>,
+    /// Which of `tables` a record's route leads to.
+    lanes: Vec<usize>,
+}
+
+/// A table that records go to.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    /// Where it is made if it is not there: how.
+    pub(crate) create_table: Option<Arc<str>>,
     pipe: Arc<PipeName>,
     channel_prefix: String,
 }
 
 impl Route {
     pub(crate) fn new(settings: &PipelineSettings, topic: &str) -> Route {
-        let name = settings.table(topic);
+        let mut tables = vec![Arc::new(Table::new(settings, settings.table(topic)))];
+        let mut lanes = vec![OWN];
+        for name in &settings.more_tables {
+            // A plugin may name the topic's own table, too.
+            let lane = tables.iter().position(|table| table.name == *name).unwrap_or(tables.len());
+            if lane == tables.len() {
+                tables.push(Arc::new(Table::new(settings, settings.in_schema(name.clone()))));
+            }
+            lanes.push(lane);
+        }
+        Route { named_topic: settings.named_topic(topic), tables, lanes }
+    }
+
+    /// The topic's own.
+    pub(crate) fn table(&self) -> &Table {
+        &self.tables[OWN]
+    }
+
+    pub(crate) fn table_names(&self) -> Vec<&str> {
+        self.tables.iter().map(|table| table.name.as_str()).collect()
+    }
+
+    /// Which of the tables a record with this route goes to. A plugin can name no other than those that it was told.
+    pub(crate) fn lane(&self, route: u16) -> usize {
+        self.lanes[usize::from(route)]
+    }
+}
+
+impl Table {
+    fn new(settings: &PipelineSettings, name: TableName) -> Table {
         let create_table = settings.create_tables.then(|| sql::create_table_if_not_exists(&name, settings.rows.mode).into());
         let pipe = names::default_pipe(&name.table);
         let TableName { database, schema, table } = name;
-        Route {
-            table,
+        Table {
+            name: table,
             create_table,
-            named_topic: settings.named_topic(topic),
             pipe: Arc::new(PipeName { database, schema, pipe }),
             channel_prefix: settings.channel_prefix.clone(),
         }
@@ -111,11 +147,10 @@ impl Context {
         }
     }
 
-    /// What the traces of a partition have in common, where there are any.
-    pub(crate) fn trace_origin(&self, topic_partition: &TopicPartition, channel: &ChannelName) -> Option<Arc<Origin>> {
+    /// What the traces of a partition's way into one table have in common, where there are any.
+    pub(crate) fn trace_origin(&self, topic_partition: &TopicPartition, table: &str, channel: &ChannelName) -> Option<Arc<Origin>> {
         let tracer = self.tracer.clone()?;
         let (settings, pipe) = (&self.settings, &channel.pipe);
-        let table = &self.route(&topic_partition.topic).table;
         let schema = (pipe.database.as_str(), pipe.schema.as_str());
         Some(Origin::new(tracer, &settings.name, &settings.kafka.group, topic_partition, schema, table, &channel.channel))
     }
@@ -411,7 +446,7 @@ async fn follow_topics(context: Arc<Context>, pattern: Arc<fancy_regex::Regex>) 
 fn policy(settings: &PipelineSettings, memory: usize) -> Policy {
     Policy {
         // Several bodies must find room, or the first open one would leave none for the others.
-        body_bytes: settings.body_bytes.min(memory / BODIES_IN_MEMORY),
+        body_bytes: settings.body_bytes.min(memory / BODIES_IN_MEMORY.max(2 * (1 + settings.more_tables.len()))),
         linger: u64::try_from(settings.linger.as_millis()).unwrap_or(u64::MAX),
         accept_regression: settings.on_regression == OnRegression::Accept,
         ..Policy::default()
@@ -440,14 +475,6 @@ impl Member {
     fn mailbox(&self, topic_partition: &TopicPartition) -> &Mailbox {
         mailbox_of(&self.mailboxes, topic_partition)
     }
-
-    fn remembered(&self, assigned: &Assigned) -> Remembered {
-        let route = self.context.route(&assigned.topic_partition.topic);
-        let channel = route.channel(&assigned.topic_partition).channel;
-        let memo = assigned.metadata.as_deref().map(|text| memo::read(text, &channel, &route.table));
-        let (committed_offset, row_errors) = memo.unwrap_or_default();
-        Remembered { group_offset: assigned.group_offset, committed_offset, row_errors }
-    }
 }
 
 impl Assignments for Member {
@@ -459,11 +486,11 @@ impl Assignments for Member {
         let (start, started) = channel();
         let mut waiting: Vec<TopicPartition> = Vec::with_capacity(partitions.len());
         for assigned in partitions {
-            let remembered = self.remembered(&assigned);
-            let Assigned { topic_partition, queue, .. } = assigned;
+            let Assigned { topic_partition, queue, group_offset, metadata } = assigned;
+            let group = Remembered { group_offset, metadata: metadata.unwrap_or_default() };
             waiting.push(topic_partition.clone());
             let mailbox = self.mailbox(&topic_partition);
-            mailbox.send(Message::Assigned { topic_partition, queue, remembered, start: start.clone() });
+            mailbox.send(Message::Assigned { topic_partition, queue, group, start: start.clone() });
         }
         drop(start);
         let mut starts = Vec::with_capacity(waiting.len());
@@ -516,8 +543,8 @@ impl Assignments for Member {
     }
 
     fn committed(&self, offsets: Vec<GroupOffset>) {
-        for GroupOffset { topic_partition, next, .. } in offsets {
-            self.mailbox(&topic_partition).send(Message::GroupCommitted { topic_partition: topic_partition.clone(), next });
+        for offset in offsets {
+            self.mailbox(&offset.topic_partition).send(Message::GroupCommitted(offset));
         }
     }
 

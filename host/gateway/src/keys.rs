@@ -147,6 +147,7 @@ const CONNECT_VARIABLES: &[Key] = &[required("allowed", Kind::Text, "allowed = \
 const PIPELINE: &[Key] = &[
     required("topics", Kind::Texts, "topics = [\"binance_kline\"]"),
     optional("tables", Kind::TextTable, "tables = { binance_kline = \"KLINES\" }"),
+    optional("more_tables", Kind::Texts, "more_tables = [\"TRADES\", \"DEPTH\"]"),
     optional("rows", Kind::Choice(&["content", "columns"]), "rows = \"content\""),
     optional("metadata", Kind::Section(METADATA), "metadata = { headers = false }"),
     optional("linger", Kind::Duration, "linger = \"500ms\""),
@@ -155,6 +156,7 @@ const PIPELINE: &[Key] = &[
     optional("on_error", Kind::Choice(&["dead_letter", "block"]), "on_error = \"dead_letter\""),
     optional("on_tombstone", Kind::Choice(&["row", "drop", "dead_letter"]), "on_tombstone = \"row\""),
     optional("on_regression", Kind::Choice(&["block", "accept"]), "on_regression = \"block\""),
+    optional("on_routing_change", Kind::Choice(&["block", "accept"]), "on_routing_change = \"block\""),
     optional("workers", Kind::Count, "workers = 2"),
     optional("transform", Kind::List(TRANSFORM), "[[pipeline.NAME.transform]]"),
 ];

@@ -19,6 +19,7 @@
 
 mod event;
 mod held;
+mod lanes;
 mod opening;
 mod swap;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub(crate) use event::{
     Action, AppendOutcome, BlockReason, BodyId, Encoded, Event, Millis, OpenOutcome, Policy, Remembered, Session,
 };
 use held::{BodyState, Held};
+pub(crate) use lanes::{Before, Begin, Lanes, OWN, Step, To};
 use opening::AfterOpen;
 use swap::Swap;
 
@@ -246,9 +248,10 @@ impl<C: Clone> Partition<C> {
         actions.push(Action::Rewind { from });
     }
 
-    /// An earlier request to read again, from further on, may be answered first: what lies between must not be passed over.
+    /// Kafka may read on from somewhere before, for another table's sake: what was looked at is passed over. From further on, an answer to
+    /// an earlier request, is not enough: what lies between must not be passed over.
     fn rewound(&mut self, from: Offset, now: Millis, actions: &mut Vec<Action<C>>) {
-        if self.phase == Phase::Rewinding && self.last_read == from.previous() {
+        if self.phase == Phase::Rewinding && from.previous() <= self.last_read {
             self.phase = Phase::Running;
             self.swap_if_settled(now, actions);
         }

@@ -2,36 +2,36 @@
 //!
 //! [`Pipeline::read`] takes a batch along the line as far as the open body ([`encode`] has the last step); the state machine in
 //! `partition.rs` says what happens next, and [`Pipeline::on`] carries that out. The pipeline itself decides nothing about delivery.
+//! What belongs to one of its tables, a channel and bodies, is in [`lane`].
 
 mod encode;
+mod lane;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::SystemTime;
 
 use snowgate_kafka::{DeadLetterReceipt, Error as KafkaError, GroupOffset, PartitionQueue, StartAt};
-use snowgate_record::{ErrorClass, Offset, OffsetRange, TopicPartition};
-use snowgate_snowflake::body::{OpenBody, SealedBody};
+use snowgate_record::{ErrorClass, Offset, TopicPartition};
 use snowgate_snowflake::row::{Form, RowWriter};
-use snowgate_snowflake::wire::{Append, ChannelName, ContinuationToken};
+use snowgate_snowflake::wire::ContinuationToken;
 use snowgate_transform::Error as PluginError;
 use tracing::{debug, error, info, warn};
-use uuid::Uuid;
 
 use crate::board::{self, Place};
 use crate::budget::Charge;
-use crate::commits::Watched;
-use crate::group::{Context, Route};
+use crate::group::{Context, Route, Table};
 use crate::killpoint::kill_point;
-use crate::memo::Memo;
-use crate::partition::{Action, AppendOutcome, BlockReason, BodyId, Event, Millis, Partition, Remembered};
+use crate::memo::{self, Memo};
+use crate::partition::{Action, AppendOutcome, BlockReason, Event, Lanes, Millis, OWN, Step, To};
+use crate::pipeline::lane::Lane;
 use crate::requests::PartitionEvent;
+use crate::settings::OnRoutingChange;
 use crate::stages::Stages;
-use crate::traces::{BodyTrace, Origin, Times};
-use crate::worker::{Epoch, Message, ReplyTo, StartReply, Tools, Turn, Work};
+use crate::traces::{BodyTrace, Times};
+use crate::worker::{Epoch, Message, Remembered, ReplyTo, StartReply, Tools, Turn, Work};
 
 /// Records taken from Kafka at once: enough that the costs per batch vanish, few enough that a plugin's turn stays short.
 const BATCH_RECORDS: usize = 1_000;
@@ -48,36 +48,27 @@ pub(crate) struct Pipeline {
     /// What the record that stops the partition lacks.
     refusal: Option<String>,
     route: Arc<Route>,
-    channel: ChannelName,
-    machine: Partition<ContinuationToken>,
+    /// As a memo tells it, where there are several tables.
+    routing: Option<String>,
+    machines: Lanes<ContinuationToken>,
+    /// One for each machine.
+    lanes: Vec<Lane>,
     queue: Option<PartitionQueue>,
     /// The worker's, until a swap takes its newer ones.
     stages: Rc<RefCell<Stages>>,
     rows: RowWriter,
-    body: OpenBody,
-    sealed: HashMap<BodyId, Sealed>,
-    /// A batch that the open body had no room for.
+    /// A batch that an open body had no room for.
     unfinished: Option<Work>,
     log_end_seen: bool,
     /// Kafka could not read again from this offset; when to ask once more.
     rewind_again: Option<(Millis, Offset)>,
+    /// Where Kafka was asked last to read again.
+    rewinding: Option<Offset>,
     start: Option<Sender<StartReply>>,
     drained: Option<Sender<Option<GroupOffset>>>,
     last_commit: Option<GroupOffset>,
-    watched: Option<Watched>,
     charge: Charge,
-    /// Where traces are asked for.
-    origin: Option<Arc<Origin>>,
-    /// Of the open body, once records went into it.
-    trace: Option<BodyTrace>,
     finished: bool,
-}
-
-struct Sealed {
-    body: SealedBody,
-    range: OffsetRange,
-    request_id: Uuid,
-    trace: Option<BodyTrace>,
 }
 
 impl Pipeline {
@@ -92,31 +83,35 @@ impl Pipeline {
         let route = context.route(&topic_partition.topic);
         let mailbox = reply.mailbox.clone();
         queue.on_data(Arc::new(move || mailbox.wake()));
-        let channel = route.channel(topic_partition);
+        let lane = |(lane, table): (usize, &Arc<Table>)| Lane::new(&context, table.clone(), ReplyTo { lane, ..reply.clone() });
+        let lanes: Vec<_> = route.tables.iter().enumerate().map(lane).collect();
         let mut rows = RowWriter::new(context.settings.rows);
         if let Some(topic) = &route.named_topic {
             rows.name_topic(topic.clone());
         }
+        let routing = memo::routing(stages.borrow().plan(), &route.table_names());
         Pipeline {
-            place: context.board.enter(topic_partition, worker, &route.table, &channel.channel),
+            place: context.board.enter(topic_partition, worker, &lanes[OWN].channel.channel, &route.table_names()),
             worker,
             refusal: None,
-            machine: Partition::new(context.policy.clone()),
+            routing,
+            machines: Lanes::new(
+                &context.policy,
+                lanes.len(),
+                lanes.len() > 1,
+                context.settings.on_routing_change == OnRoutingChange::Accept,
+            ),
             stages,
             rows,
-            body: OpenBody::new(),
-            sealed: HashMap::new(),
+            lanes,
             unfinished: None,
             log_end_seen: false,
             rewind_again: None,
+            rewinding: None,
             start: None,
             drained: None,
             last_commit: None,
-            watched: None,
             charge: context.budget.charge(),
-            origin: context.trace_origin(topic_partition, &channel),
-            trace: None,
-            channel,
             finished: false,
             queue: Some(queue),
             context,
@@ -134,7 +129,7 @@ impl Pipeline {
     }
 
     pub(crate) fn due_at(&self) -> Option<Millis> {
-        self.machine.due_at().into_iter().chain(self.rewind_again.map(|(at, _)| at)).min()
+        self.machines.due_at().into_iter().chain(self.rewind_again.map(|(at, _)| at)).min()
     }
 
     /// Whether the partition was let go.
@@ -143,22 +138,25 @@ impl Pipeline {
     }
 
     /// The partition is ours; `start` waits to hear where it begins.
-    pub(crate) fn start(&mut self, remembered: Remembered, start: Sender<StartReply>, tools: &mut Tools) {
+    pub(crate) fn start(&mut self, group: Remembered, start: Sender<StartReply>, tools: &mut Tools) {
         self.start = Some(start);
         kill_point("assigned");
-        self.on(Event::Assigned(remembered), tools);
+        let Remembered { group_offset, metadata } = group;
+        let channel = &self.lanes[OWN].channel.channel;
+        let begin = memo::read(&metadata, channel, &self.route.table_names(), self.routing.as_deref(), group_offset);
+        self.take(tools, |machines, now, steps| machines.assigned(&begin, now, steps));
     }
 
     pub(crate) fn revoke(&mut self, deadline: Millis, done: Sender<Option<GroupOffset>>, tools: &mut Tools) {
         self.drained = Some(done);
         self.unfinished = None;
         kill_point("revoked");
-        self.on(Event::Revoked { deadline }, tools);
+        self.on(To::All, Event::Revoked { deadline }, tools);
     }
 
     /// Takes one batch, if there is one and room for it, as far as the open body.
     pub(crate) fn read(&mut self, tools: &mut Tools) -> Turn {
-        if self.finished || !self.machine.wants_records() {
+        if self.finished || !self.machines.wants_records() {
             return Turn::Idle;
         }
         if !self.context.budget.has_room() {
@@ -194,13 +192,13 @@ impl Pipeline {
     /// Kafka → a batch.
     fn consume(&mut self, tools: &mut Tools) -> Option<Work> {
         let queue = self.queue.as_mut()?;
-        let asked = self.origin.is_some().then(SystemTime::now);
+        let asked = self.lanes[OWN].origin.is_some().then(SystemTime::now);
         let mut work = tools.take_work(&self.reply.topic_partition);
         if let Err(error) = queue.take(&mut work.batch, BATCH_RECORDS) {
             // The consumer's thread tells the same, and what to do about it.
             debug!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "queue stopped");
         }
-        if work.batch.is_empty() || !self.machine.wants_records() {
+        if work.batch.is_empty() || !self.machines.wants_records() {
             tools.give_back(work);
             return None;
         }
@@ -240,10 +238,10 @@ impl Pipeline {
         if let Err(error) = processed {
             // Without its plugins a record has no meaning here: keep it in Kafka.
             error!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "plugins cannot run");
-            if let (Some(origin), Some(times), Some(range)) = (&self.origin, work.times, work.batch.range()) {
+            if let (Some(origin), Some(times), Some(range)) = (&self.lanes[OWN].origin, work.times, work.batch.range()) {
                 BodyTrace::begin(origin, range.first(), times.asked()).transform_failed(&work.batch, times, &error.to_string());
             }
-            self.on(Event::ReadFailed(BlockReason::PluginsFailed), tools);
+            self.on(To::Lane(OWN), Event::ReadFailed(BlockReason::PluginsFailed), tools);
             return false;
         }
         work.ready = true;
@@ -260,14 +258,14 @@ impl Pipeline {
     /// Kafka stopped this partition: read it again where that may help, and stop where it may not.
     pub(crate) fn read_failed(&mut self, error: &KafkaError, tools: &mut Tools) {
         let (topic, partition) = (&self.reply.topic_partition.topic, self.reply.topic_partition.partition);
-        match self.machine.resume_after() {
+        match self.machines.position() {
             Some(last) if error.class() == ErrorClass::Transient => {
                 warn!(%topic, partition, error = %error, "partition stopped, reading it again");
                 self.rewind_again = Some((self.context.clock.now() + REWIND_INTERVAL, last.next()));
             }
             _ => {
                 error!(%topic, partition, error = %error, "partition cannot be read");
-                self.on(Event::ReadFailed(block_reason(error)), tools);
+                self.on(To::Lane(OWN), Event::ReadFailed(block_reason(error)), tools);
             }
         }
     }
@@ -281,7 +279,7 @@ impl Pipeline {
             && let Some(end) = Offset::new(high)
         {
             self.log_end_seen = true;
-            self.on(Event::LogEnd(end), tools);
+            self.on(To::All, Event::LogEnd(end), tools);
         }
     }
 
@@ -289,11 +287,11 @@ impl Pipeline {
         match receipt.result {
             Ok(()) => {
                 kill_point("dead_letter_delivered");
-                self.on(Event::DeadLetterDelivered(receipt.offset), tools);
+                self.on(To::All, Event::DeadLetterDelivered(receipt.offset), tools);
             }
             Err(error) => {
                 error!(topic = %receipt.topic_partition.topic, partition = receipt.topic_partition.partition, offset = %receipt.offset, error = %error, "dead letter not delivered");
-                self.on(Event::DeadLetterFailed, tools);
+                self.on(To::All, Event::DeadLetterFailed, tools);
             }
         }
     }
@@ -305,16 +303,21 @@ impl Pipeline {
         {
             self.rewind(from);
         }
-        self.on(Event::Tick, tools);
+        self.on(To::All, Event::Tick, tools);
     }
 
     pub(crate) fn rewound(&mut self, from: Offset, queue: Result<PartitionQueue, KafkaError>, tools: &mut Tools) {
+        if self.rewinding != Some(from) {
+            // By now it is to be read from somewhere else.
+            return;
+        }
+        self.rewinding = None;
         match queue {
             Ok(mut queue) => {
                 let mailbox = self.reply.mailbox.clone();
                 queue.on_data(Arc::new(move || mailbox.wake()));
                 self.queue = Some(queue);
-                self.on(Event::Rewound(from), tools);
+                self.on(To::All, Event::Rewound(from), tools);
             }
             Err(error) if error.class() == ErrorClass::Transient => {
                 warn!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "reading again failed");
@@ -324,126 +327,120 @@ impl Pipeline {
         }
     }
 
+    /// The group has `offset`, and what is written beside it.
+    pub(crate) fn group_committed(&mut self, offset: &GroupOffset, tools: &mut Tools) {
+        self.on(To::All, Event::GroupCommitted(offset.next), tools);
+        if !self.finished && self.machines.awaits_mark() && memo::names(&offset.metadata, self.routing.as_deref()) {
+            kill_point("marked");
+            self.take(tools, |machines, _, steps| machines.marked(steps));
+        }
+    }
+
     /// Takes one event and carries out what follows from it.
-    pub(crate) fn on(&mut self, event: PartitionEvent, tools: &mut Tools) {
+    pub(crate) fn on(&mut self, to: To, event: PartitionEvent, tools: &mut Tools) {
         if self.finished {
             return;
         }
-        if self.origin.is_some() {
-            self.trace_answer(&event);
+        if let (To::Lane(lane), Event::AppendAnswered { body, outcome: AppendOutcome::Appended(_), .. }) = (to, &event) {
+            self.lanes[lane].appended(*body);
         }
-        let mut actions = Vec::new();
-        self.machine.on(event, self.context.clock.now(), &mut actions);
-        for action in actions {
-            self.carry_out(action, tools);
-        }
-        self.watch();
-        self.recharge();
-        self.place.set(self.machine.committed(), self.machine.appended(), self.machine.settled());
+        self.take(tools, |machines, now, steps| machines.on(to, event, now, steps));
     }
 
-    fn carry_out(&mut self, action: Action<ContinuationToken>, tools: &mut Tools) {
+    fn take(
+        &mut self,
+        tools: &mut Tools,
+        take: impl FnOnce(&mut Lanes<ContinuationToken>, Millis, &mut Vec<Step<ContinuationToken>>),
+    ) {
+        let mut steps = Vec::new();
+        take(&mut self.machines, self.context.clock.now(), &mut steps);
+        for (lane, action) in steps {
+            self.carry_out(lane, action, tools);
+        }
+        for (lane, machine) in self.lanes.iter_mut().zip(self.machines.iter()) {
+            let session = (!self.finished && machine.awaits_commit()).then(|| machine.session());
+            lane.watch(session, &self.context);
+        }
+        self.recharge();
+        self.place.set(self.machines.settled(), self.machines.iter().map(|machine| (machine.committed(), machine.appended())));
+    }
+
+    fn carry_out(&mut self, lane: usize, action: Action<ContinuationToken>, tools: &mut Tools) {
         let (topic, partition) = (self.reply.topic_partition.topic.clone(), self.reply.topic_partition.partition);
         match action {
-            Action::Open { session, force } => {
-                if force {
-                    warn!(%topic, partition, channel = %self.channel, "rows of an earlier session were never committed; sending them again");
-                }
-                self.context.requests.open(
-                    self.channel.clone(),
-                    self.route.create_table.clone(),
-                    session,
-                    force,
-                    self.reply.clone(),
-                );
+            Action::Open { session, force } => self.lanes[lane].open(session, force, &self.context),
+            Action::StartAt(offset) => self.start_at(offset.map(StartAt::Offset)),
+            Action::StartAtBeginning => self.start_at(Some(StartAt::Beginning)),
+            Action::Seal { body, range } => self.lanes[lane].seal(body, range, tools),
+            Action::DiscardOpen => self.lanes[lane].discard_open(self.machines.of(lane).settled(), tools),
+            Action::Append { session, body, attempt, continuation, .. } => {
+                self.lanes[lane].append(body, session, attempt, continuation, &self.context);
             }
-            Action::StartAt(offset) => {
-                let committed_offset = self.machine.committed().map(Offset::get);
-                info!(%topic, partition, committed_offset, start = offset.map(Offset::get), "partition assigned");
-                if let Some(start) = self.start.take() {
-                    // The group may have stopped waiting; then it was told so itself.
-                    let _ = start.send((self.topic_partition().clone(), offset.map(StartAt::Offset)));
-                }
-            }
-            Action::Seal { body, range } => self.seal(body, range, tools),
-            Action::DiscardOpen => {
-                if let Some(trace) = self.trace.take() {
-                    let settled = trace.last() <= self.machine.settled();
-                    trace.end(settled);
-                }
-                self.body.clear();
-                tools.give_buffer(self.body.take_buffer());
-            }
-            Action::Append { session, body, range, attempt, continuation } => {
-                let sealed = self.sealed.get_mut(&body).expect("a body is kept until it is discarded");
-                let append = Append {
-                    channel: self.channel.clone(),
-                    continuation,
-                    range,
-                    body: sealed.body.bytes.clone(),
-                    raw_bytes: sealed.body.raw_bytes,
-                    request_id: sealed.request_id,
-                    attempt,
-                };
-                debug!(%topic, partition, %range, rows = sealed.body.rows, bytes = append.body.len(), attempt, "append");
-                let span = sealed.trace.as_mut().and_then(|trace| trace.append(attempt, sealed.body.rows, append.body.len()));
-                self.context.requests.append(append, session, body, span, self.reply.clone());
-            }
-            Action::Discard { body } => {
-                let Some(sealed) = self.sealed.remove(&body) else { return };
-                let committed = Some(sealed.range.last()) <= self.machine.committed();
-                if committed {
-                    self.context.progress.committed(sealed.body.rows);
-                }
-                if let Some(trace) = sealed.trace {
-                    trace.end(committed);
-                }
-            }
-            Action::CommitGroupOffset { next, committed, row_errors } => self.commit_group_offset(next, committed, row_errors),
+            Action::Discard { body } => self.lanes[lane].discard(body, self.machines.of(lane).committed(), &self.context),
+            Action::CommitGroupOffset { next, .. } => self.commit_group_offset(next),
             Action::Rewind { from } => self.rewind(from),
             Action::Swap => self.swap(tools),
             Action::Blocked(reason) => {
-                error!(%topic, partition, reason = reason.as_str(), hint = reason.hint(), "partition blocked");
-                let detail = self.refusal.take();
+                let table = self.lanes[lane].table.name.as_str();
+                error!(%topic, partition, table, reason = reason.as_str(), hint = reason.hint(), "partition blocked");
                 self.context.board.error(format!("partition {partition} of `{topic}` blocked: {}", reason.as_str()));
-                self.place.block(reason, detail.as_deref());
-                let sealed = self.sealed.values_mut().filter_map(|sealed| sealed.trace.as_mut());
-                sealed.chain(self.trace.as_mut()).for_each(|trace| trace.blocked(reason));
+                self.show_block(lane, reason);
+                self.lanes[lane].blocked(reason);
             }
             Action::Unblocked => {
                 info!(%topic, partition, "partition goes on");
                 self.place.unblock();
+                // Another table may hold it still.
+                let held = (0..self.lanes.len()).find_map(|lane| Some((lane, self.machines.of(lane).blocked()?)));
+                if let Some((lane, reason)) = held {
+                    self.show_block(lane, reason);
+                }
             }
             Action::CommitStalled { since } => {
                 let waited = self.context.clock.now().saturating_sub(since) / 1_000;
-                warn!(%topic, partition, channel = %self.channel, seconds = waited, "rows were appended and are not committed");
+                warn!(%topic, partition, channel = %self.lanes[lane].channel, seconds = waited, "rows were appended and are not committed");
             }
             Action::Drained => self.let_go(),
         }
     }
 
-    fn seal(&mut self, id: BodyId, range: OffsetRange, tools: &mut Tools) {
-        kill_point("sealed");
-        let mut parts = self.body.seal(&mut tools.compressor).expect("a body of a few megabytes is compressed in memory at hand");
-        let body = parts.pop().expect("only a body with rows is sealed");
-        assert!(parts.is_empty(), "a body is sealed before it outgrows a request");
-        let mut trace = self.trace.take();
-        if let Some(trace) = &mut trace {
-            trace.sealed(body.rows, body.raw_bytes, body.bytes.len());
+    fn start_at(&mut self, start: Option<StartAt>) {
+        let committed_offset = self.machines.of(OWN).committed().map(Offset::get);
+        let offset = match start {
+            Some(StartAt::Offset(offset)) => Some(offset.get()),
+            Some(StartAt::Beginning | StartAt::End) | None => None,
+        };
+        info!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, committed_offset, start = offset, "partition assigned");
+        if let Some(reply) = self.start.take() {
+            // The group may have stopped waiting; then it was told so itself.
+            let _ = reply.send((self.topic_partition().clone(), start));
         }
-        self.sealed.insert(id, Sealed { body, range, request_id: Uuid::new_v4(), trace });
-        tools.give_buffer(self.body.take_buffer());
     }
 
-    fn commit_group_offset(&mut self, next: Offset, committed: Option<Offset>, row_errors: Option<u64>) {
+    /// Says what holds the partition, and which of its tables, where it has several.
+    fn show_block(&mut self, lane: usize, reason: BlockReason) {
+        let table = || format!("table `{}`", self.lanes[lane].table.name);
+        let detail = self.refusal.take().or_else(|| (self.lanes.len() > 1 && reason.is_of_table()).then(table));
+        self.place.block(reason, detail.as_deref());
+    }
+
+    fn commit_group_offset(&mut self, next: Offset) {
         kill_point("settled");
-        let (channel, table) = (&self.channel.channel, &self.route.table);
-        let metadata = Memo { committed_offset: committed, row_errors, channel, table }.to_text();
-        let commit = GroupOffset { topic_partition: self.topic_partition().clone(), next, metadata };
+        let commit = self.group_offset(next, false);
         self.last_commit = Some(commit.clone());
         if self.drained.is_none() {
             self.context.commit(commit);
         }
+    }
+
+    fn group_offset(&self, next: Offset, at_rest: bool) -> GroupOffset {
+        let memo = Memo {
+            channel: &self.lanes[OWN].channel.channel,
+            tables: self.lanes.iter().zip(self.machines.iter()).map(|(lane, machine)| lane.memo(machine)).collect(),
+            routing: self.routing.as_deref(),
+            at_rest,
+        };
+        GroupOffset { topic_partition: self.topic_partition().clone(), next, metadata: memo.to_text() }
     }
 
     fn rewind(&mut self, from: Offset) {
@@ -451,8 +448,9 @@ impl Pipeline {
         self.unfinished = None;
         self.queue = None;
         self.rewind_again = None;
+        self.rewinding = Some(from);
         self.place.rested();
-        let ReplyTo { mailbox, topic_partition, epoch } = self.reply.clone();
+        let ReplyTo { mailbox, topic_partition, epoch, .. } = self.reply.clone();
         let rewound = topic_partition.clone();
         self.context.restart(
             topic_partition,
@@ -464,9 +462,10 @@ impl Pipeline {
     /// From here on the worker's newest stages; the earlier ones go with the last partition that leaves them.
     fn swap(&mut self, tools: &Tools) {
         kill_point("swapped");
-        let next = self.machine.resume_after().map(|last| last.next().get());
+        let next = self.machines.position().map(|last| last.next().get());
         info!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, offset = next, "plugins swapped");
         self.stages = tools.stages.clone();
+        self.routing = memo::routing(self.stages.borrow().plan(), &self.route.table_names());
         if let Some(work) = &mut self.unfinished {
             // What of it was looked at is passed over; the rest is for the new ones alone.
             work.begin();
@@ -479,6 +478,12 @@ impl Pipeline {
 
     fn let_go(&mut self) {
         kill_point("drained");
+        if self.routing.is_some()
+            && let Some(commit) = self.last_commit.as_ref().filter(|_| self.machines.is_at_rest())
+        {
+            // Whoever has the partition next may read on by another routing.
+            self.last_commit = Some(self.group_offset(commit.next, true));
+        }
         let settled = self.last_commit.as_ref().map(|commit| commit.next.get());
         info!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, group_offset = settled, "partition let go");
         self.finished = true;
@@ -491,28 +496,10 @@ impl Pipeline {
         }
     }
 
-    /// Snowflake took a body: its trace waits for the commit from now on.
-    fn trace_answer(&mut self, event: &PartitionEvent) {
-        if let Event::AppendAnswered { body, outcome: AppendOutcome::Appended(_), .. } = event
-            && let Some(trace) = self.sealed.get_mut(body).and_then(|sealed| sealed.trace.as_mut())
-        {
-            trace.appended();
-        }
-    }
-
-    /// Tells the status poller whether this channel has something to wait for.
-    fn watch(&mut self) {
-        let session = (!self.finished && self.machine.awaits_commit()).then(|| self.machine.session());
-        if session == self.watched.as_ref().map(|watched| watched.session) {
-            return;
-        }
-        self.watched = session.map(|session| self.context.commits.watch(&self.channel, session, self.reply.clone()));
-    }
-
     fn recharge(&mut self) {
-        let sealed: usize = self.sealed.values().map(|sealed| sealed.body.bytes.len()).sum();
         let unfinished = self.unfinished.as_ref().map_or(0, |work| work.batch.bytes() + work.outcome.records.bytes());
-        self.charge.set(sealed + unfinished + self.body.capacity());
+        let bodies: usize = self.lanes.iter().map(Lane::bytes).sum();
+        self.charge.set(bodies + unfinished);
     }
 }
 

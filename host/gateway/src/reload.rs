@@ -134,6 +134,8 @@ impl Reloader {
         // One that the file no longer has runs on until the restart.
         let Some(wanted) = wanted else { return Ok(()) };
         let failed = |source| Error::Plugins { pipeline: name.clone(), source };
+        // Its tables are those that it was started with.
+        let wanted = &wanted.with_tables_of(group.settings());
         let has_dead_letters = group.settings().dead_letter_topic.is_some();
         let plan = self.gateway.plugins().renew(&group.plan(), wanted, has_dead_letters).map_err(failed)?;
         let Some(plan) = plan else {

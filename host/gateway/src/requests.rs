@@ -51,7 +51,7 @@ impl Requests {
             if let Err(error) = &result {
                 warn!(%channel, error = error.in_one_line(), "open failed");
             }
-            board.request(&channel.channel, result.as_ref().err().map(|error| error.in_one_line()));
+            board.request(&channel, result.as_ref().err().map(|error| error.in_one_line()));
             kill_point("open_answered");
             reply.send(Event::OpenAnswered { session, outcome: open_outcome(result) });
         });
@@ -70,7 +70,7 @@ impl Requests {
             if let Err(error) = &result {
                 warn!(channel = %append.channel, attempt = append.attempt, error = error.in_one_line(), "append failed");
             }
-            board.request(&append.channel.channel, result.as_ref().err().map(|error| error.in_one_line()));
+            board.request(&append.channel, result.as_ref().err().map(|error| error.in_one_line()));
             kill_point("append_answered");
             reply.send(Event::AppendAnswered { session, body, outcome: append_outcome(result) });
         });

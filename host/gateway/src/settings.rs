@@ -22,9 +22,10 @@ use snowgate_kafka::KafkaConfig;
 use snowgate_snowflake::config::{SnowflakeConfig, SnowflakeSettings};
 use snowgate_snowflake::names;
 use snowgate_snowflake::row::{MetadataSettings, RowMode, RowSettings};
+use snowgate_transform::Tables as PluginTables;
 
 use crate::config::{Config, LogConfig, LogLevel, MemoryConfig, MetadataConfig, PipelineConfig, RowsConfig, ShutdownConfig};
-pub(crate) use crate::config::{OnError, OnRegression, OnTombstone};
+pub(crate) use crate::config::{OnError, OnRegression, OnRoutingChange, OnTombstone};
 use crate::document::Document;
 use crate::problems::{ConfigProblems, list, nearest};
 pub(crate) use crate::settings::pipeline::{Letters, PipelineKind, PipelineSettings, Tables, Topics};
@@ -65,6 +66,8 @@ const LINGER: RangeInclusive<HumanDuration> = HumanDuration::millis(1)..=HumanDu
 /// At the 6:1 that JSON compresses to, 16 MiB of rows are 2.7 MiB on the wire, still under the 4 MB that one request carries.
 const BODY: RangeInclusive<ByteSize> = ByteSize::kib(1)..=ByteSize::mib(16);
 const WORKERS: RangeInclusive<u32> = 1..=256;
+/// Each has a channel and an open body for every partition, and a word in 4 kB beside the group offset.
+const MORE_TABLES: usize = 32;
 
 impl Settings {
     /// The settings of a worker that is configured as in Kafka Connect: by a properties file, and by variables, which win.
@@ -256,6 +259,7 @@ impl Check<'_> {
         }
         self.topics(&path, config);
         let tables = self.tables(&path, config);
+        let more_tables = self.more_tables(&path, config);
         self.range(&format!("{path}.linger"), config.linger, LINGER);
         let body = format!("{path}.body");
         if self.range(&body, config.body, BODY) && config.body > memory && !self.document.is_spoilt("memory.max") {
@@ -270,7 +274,13 @@ impl Check<'_> {
         }
         let has_dead_letter_topic =
             config.dead_letter_topic.is_some() || self.document.is_spoilt(&format!("{path}.dead_letter_topic"));
-        let plugins = self.plugins(&path, &config.transform, plugin_folder, has_dead_letter_topic);
+        let plugins = self.plugins(
+            &path,
+            &config.transform,
+            plugin_folder,
+            has_dead_letter_topic,
+            &Arc::new(PluginTables::new(&more_tables)),
+        );
         let mode = match config.rows {
             RowsConfig::Content => RowMode::Content,
             RowsConfig::Columns => RowMode::Columns,
@@ -288,6 +298,7 @@ impl Check<'_> {
             snowflake: snowflake?.clone(),
             topics: Topics::Named(config.topics.clone()),
             tables: Tables::Named(tables),
+            more_tables,
             create_tables: true,
             channel_prefix: String::new(),
             rows: RowSettings { metadata: metadata(&config.metadata), ..RowSettings::new(mode) },
@@ -300,6 +311,7 @@ impl Check<'_> {
             log_messages: false,
             on_tombstone: config.on_tombstone,
             on_regression: config.on_regression,
+            on_routing_change: config.on_routing_change,
             workers,
             plugins,
             road: None,
@@ -332,8 +344,7 @@ impl Check<'_> {
                 Some(table) => match names::parse_identifier(written) {
                     Ok(name) => *table = name,
                     Err(error) => {
-                        let hint = "name the table alone; its database and schema are in `[snowflake]`";
-                        self.document.problem_at(&at, format!("`{at}`: {error}"), written.contains('.').then(|| hint.to_owned()));
+                        self.document.problem_at(&at, format!("`{at}`: {error}"), table_hint(written));
                     }
                 },
                 None => {
@@ -346,6 +357,27 @@ impl Check<'_> {
             }
         }
         tables
+    }
+
+    /// What else plugins may name. A topic's own table may be among them.
+    fn more_tables(&mut self, path: &str, config: &PipelineConfig) -> Vec<String> {
+        let mut names = Vec::new();
+        for (index, written) in config.more_tables.iter().enumerate() {
+            let at = format!("{path}.more_tables[{index}]");
+            match names::parse_identifier(written) {
+                Ok(name) if names.contains(&name) => {
+                    self.document.problem_at(&at, format!("table `{name}` is named twice"), None);
+                }
+                Ok(name) => names.push(name),
+                Err(error) => self.document.problem_at(&at, format!("`{at}`: {error}"), table_hint(written)),
+            }
+        }
+        if names.len() > MORE_TABLES {
+            let at = format!("{path}.more_tables");
+            let message = format!("`{at}` names {} tables, and {MORE_TABLES} are the most", names.len());
+            self.document.problem_at(&at, message, Some("share them out among pipelines".to_owned()));
+        }
+        names
     }
 
     fn dead_letters(&mut self, path: &str, config: &PipelineConfig) {
@@ -370,14 +402,15 @@ impl Check<'_> {
 
     /// What one pipeline may not do because of another, or of itself.
     fn between_pipelines(&mut self, pipelines: &BTreeMap<String, PipelineConfig>, one_group: bool) {
-        let mut readers: BTreeMap<&str, Vec<(&str, String)>> = BTreeMap::new();
+        let mut readers: BTreeMap<&str, Vec<(&str, Vec<String>)>> = BTreeMap::new();
         for (name, pipeline) in pipelines {
             for (index, topic) in
                 pipeline.topics.iter().enumerate().filter(|(index, topic)| !pipeline.topics[..*index].contains(topic))
             {
                 let at = format!("pipeline.{name}.topics[{index}]");
                 let table = pipeline.tables.get(topic).and_then(|written| names::parse_identifier(written).ok());
-                let table = table.unwrap_or_else(|| names::table_for_topic(topic));
+                let mut tables = vec![table.unwrap_or_else(|| names::table_for_topic(topic))];
+                tables.extend(pipeline.more_tables.iter().filter_map(|written| names::parse_identifier(written).ok()));
                 let earlier = readers.entry(topic).or_default();
                 if let Some((other, _)) = earlier.first().filter(|_| one_group) {
                     let hint = "leave out `kafka.group`, and each pipeline has a group of its own";
@@ -385,14 +418,19 @@ impl Check<'_> {
                         "topic `{topic}` is read by pipeline `{other}` too, in the same group: each would get a part of it"
                     );
                     self.document.problem_at(&at, message, Some(hint.to_owned()));
-                } else if let Some((other, _)) = earlier.iter().find(|(_, theirs)| *theirs == table) {
-                    let hint = format!("name another table: `tables = {{ {topic} = \"OTHER\" }}`");
+                } else if let Some((other, table)) =
+                    earlier.iter().find_map(|(other, theirs)| Some((other, tables.iter().find(|table| theirs.contains(table))?)))
+                {
+                    let hint = match tables[0] == *table {
+                        true => format!("name another table: `tables = {{ {topic} = \"OTHER\" }}`"),
+                        false => format!("leave `{table}` out of the `more_tables` of one of them"),
+                    };
                     let message = format!(
                         "topic `{topic}` is loaded into table `{table}` by pipeline `{other}` too: each record would be loaded twice"
                     );
                     self.document.problem_at(&at, message, Some(hint));
                 }
-                earlier.push((name, table));
+                earlier.push((name, tables));
             }
         }
         for (name, pipeline) in pipelines {
@@ -438,6 +476,11 @@ fn default_workers() -> u32 {
 fn metadata(config: &MetadataConfig) -> MetadataSettings {
     let MetadataConfig { enabled, topic, offset_and_partition, create_time, key, headers } = *config;
     MetadataSettings { enabled, topic, offset_and_partition, create_time, key, headers, ..MetadataSettings::default() }
+}
+
+fn table_hint(written: &str) -> Option<String> {
+    let hint = "name the table alone; its database and schema are in `[snowflake]`";
+    written.contains('.').then(|| hint.to_owned())
 }
 
 /// Whether Kafka takes `name` for a topic. Also keeps out patterns, which librdkafka would follow.

@@ -19,7 +19,7 @@ use tracing::error;
 
 use crate::group::Context;
 use crate::killpoint::kill_point;
-use crate::partition::{Event, Millis, Remembered};
+use crate::partition::{Event, Millis, OWN, To};
 use crate::pipeline::Pipeline;
 use crate::requests::PartitionEvent;
 use crate::stages::{Outcome, Plan, Rejection, Stages};
@@ -52,7 +52,7 @@ pub(crate) enum Message {
     Assigned {
         topic_partition: TopicPartition,
         queue: PartitionQueue,
-        remembered: Remembered,
+        group: Remembered,
         start: Sender<StartReply>,
     },
     /// The group waits no longer: the partition starts without us knowing where.
@@ -70,6 +70,7 @@ pub(crate) enum Message {
     Happened {
         topic_partition: TopicPartition,
         epoch: Epoch,
+        lane: usize,
         event: PartitionEvent,
     },
     /// The partition is read again, from its new queue.
@@ -81,10 +82,7 @@ pub(crate) enum Message {
     },
     DeadLetterAnswered(DeadLetterReceipt),
     /// The group took a group offset.
-    GroupCommitted {
-        topic_partition: TopicPartition,
-        next: Offset,
-    },
+    GroupCommitted(GroupOffset),
     /// Other stages: each partition goes over to them when what it read is settled.
     Swap(Box<Stages>),
     ReadFailed {
@@ -92,6 +90,13 @@ pub(crate) enum Message {
         error: KafkaError,
     },
     Stop,
+}
+
+/// What the group has of a partition: the next record to read, and the text beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    pub(crate) group_offset: Option<Offset>,
+    pub(crate) metadata: String,
 }
 
 /// Where a partition starts; `None` leaves it to the configuration.
@@ -119,18 +124,19 @@ impl Mailbox {
     }
 }
 
-/// Where the answer to a partition's request goes.
+/// Where the answer to a request of a partition's lane goes.
 #[derive(Clone)]
 pub(crate) struct ReplyTo {
     pub(crate) mailbox: Mailbox,
     pub(crate) topic_partition: TopicPartition,
     pub(crate) epoch: Epoch,
+    pub(crate) lane: usize,
 }
 
 impl ReplyTo {
     pub(crate) fn send(self, event: PartitionEvent) {
-        let ReplyTo { mailbox, topic_partition, epoch } = self;
-        mailbox.send(Message::Happened { topic_partition, epoch, event });
+        let ReplyTo { mailbox, topic_partition, epoch, lane } = self;
+        mailbox.send(Message::Happened { topic_partition, epoch, lane, event });
     }
 }
 
@@ -287,24 +293,24 @@ impl Owner {
     fn take(&mut self, message: Message) {
         match message {
             Message::Stop => {}
-            Message::Assigned { topic_partition, queue, remembered, start } => {
-                self.assigned(topic_partition, queue, remembered, start);
+            Message::Assigned { topic_partition, queue, group, start } => {
+                self.assigned(topic_partition, queue, group, start);
             }
             Message::StartedBlind(topic_partition) => {
-                self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::StartedBlind, tools))
+                self.with(&topic_partition, |pipeline, tools| pipeline.on(To::All, Event::StartedBlind, tools))
             }
             Message::Revoked { topic_partition, deadline, done } => match self.partitions.get_mut(&topic_partition) {
                 Some(pipeline) => pipeline.revoke(deadline, done, &mut self.tools),
                 None => drop(done),
             },
             Message::Lost { topic_partition, done } => {
-                self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::Lost, tools));
+                self.with(&topic_partition, |pipeline, tools| pipeline.on(To::All, Event::Lost, tools));
                 drop(done);
             }
-            Message::Happened { topic_partition, epoch, event } => {
+            Message::Happened { topic_partition, epoch, lane, event } => {
                 self.with(&topic_partition, |pipeline, tools| {
                     if pipeline.epoch() == epoch {
-                        pipeline.on(event, tools);
+                        pipeline.on(To::Lane(lane), event, tools);
                     }
                 });
             }
@@ -323,13 +329,13 @@ impl Owner {
                     }
                 });
             }
-            Message::GroupCommitted { topic_partition, next } => {
-                self.with(&topic_partition, |pipeline, tools| pipeline.on(Event::GroupCommitted(next), tools));
+            Message::GroupCommitted(offset) => {
+                self.with(&offset.topic_partition, |pipeline, tools| pipeline.group_committed(&offset, tools));
             }
             Message::Swap(stages) => {
                 kill_point("swap_asked");
                 self.tools.stages = Rc::new(RefCell::new(*stages));
-                self.partitions.values_mut().for_each(|pipeline| pipeline.on(Event::SwapAsked, &mut self.tools));
+                self.partitions.values_mut().for_each(|pipeline| pipeline.on(To::All, Event::SwapAsked, &mut self.tools));
             }
             Message::ReadFailed { topic_partition, error } => {
                 self.with(&topic_partition, |pipeline, tools| pipeline.read_failed(&error, tools));
@@ -337,17 +343,12 @@ impl Owner {
         }
     }
 
-    fn assigned(
-        &mut self,
-        topic_partition: TopicPartition,
-        queue: PartitionQueue,
-        remembered: Remembered,
-        start: Sender<StartReply>,
-    ) {
+    fn assigned(&mut self, topic_partition: TopicPartition, queue: PartitionQueue, group: Remembered, start: Sender<StartReply>) {
         self.epoch += 1;
-        let reply = ReplyTo { mailbox: self.mailbox.clone(), topic_partition: topic_partition.clone(), epoch: self.epoch };
+        let (mailbox, epoch) = (self.mailbox.clone(), self.epoch);
+        let reply = ReplyTo { mailbox, topic_partition: topic_partition.clone(), epoch, lane: OWN };
         let mut pipeline = Pipeline::new(self.context.clone(), reply, self.index, queue, self.tools.stages.clone());
-        pipeline.start(remembered, start, &mut self.tools);
+        pipeline.start(group, start, &mut self.tools);
         self.partitions.insert(topic_partition, pipeline);
     }
 

@@ -3,7 +3,11 @@
 //! A batch is filled once from Kafka (one copy), read in place by the row encoder, and crosses into a plugin column by column
 //! with one memory copy each. Nothing in it is allocated per record: clearing a batch keeps its buffers.
 //!
-//! Invariant: every column of a batch has one item per record, and offsets never fall.
+//! A record's route says which of its pipeline's tables it goes to: 0 the pipeline's own, and what most records have, so the column
+//! of routes holds nothing until one differs.
+//!
+//! Invariant: every column of a batch has one item per record, and offsets never fall. The column of routes ends with the last record
+//! whose route is not 0.
 
 use std::ops::Range;
 
@@ -76,6 +80,7 @@ pub struct RecordBatch {
     keys: Column,
     values: Column,
     headers: Headers,
+    routes: Vec<u16>,
 }
 
 impl RecordBatch {
@@ -88,6 +93,7 @@ impl RecordBatch {
             keys: Column::default(),
             values: Column::default(),
             headers: Headers::default(),
+            routes: Vec::new(),
         }
     }
 
@@ -102,6 +108,7 @@ impl RecordBatch {
         self.keys.clear();
         self.values.clear();
         self.headers.clear();
+        self.routes.clear();
     }
 
     pub fn topic_partition(&self) -> &TopicPartition {
@@ -159,6 +166,7 @@ impl RecordBatch {
             self.push_header(name, header);
         }
         self.push(record.offset(), record.timestamp(), record.timestamp_type(), key, value);
+        self.set_route(self.len() - 1, record.route());
     }
 
     /// Adds copies of the records `range` of `other`.
@@ -190,7 +198,47 @@ impl RecordBatch {
         self.timestamps.extend_from_slice(&other.timestamps[range.clone()]);
         self.timestamp_types.extend_from_slice(&other.timestamp_types[range.clone()]);
         self.keys.push_range(&other.keys, range.clone());
-        self.headers.push_range(&other.headers, range);
+        self.headers.push_range(&other.headers, range.clone());
+        let routed = range.start..range.end.min(other.routes.len());
+        if !routed.is_empty() {
+            // The records in front of these, some of which the column may not reach.
+            self.routes.resize(self.offsets.len() - range.len(), 0);
+            self.routes.extend_from_slice(&other.routes[routed]);
+            self.trim_routes();
+        }
+    }
+
+    /// The route of record `index`, 0 unless it was given another.
+    #[inline]
+    pub fn route(&self, index: usize) -> u16 {
+        debug_assert!(index < self.len(), "record {index} of {}", self.len());
+        self.routes.get(index).copied().unwrap_or(0)
+    }
+
+    /// Whether any record has a route other than 0.
+    pub fn is_routed(&self) -> bool {
+        !self.routes.is_empty()
+    }
+
+    /// Gives record `index` another route.
+    ///
+    /// # Panics
+    /// When there is no such record.
+    pub fn set_route(&mut self, index: usize, route: u16) {
+        assert!(index < self.len(), "record {index} of {}", self.len());
+        if let Some(known) = self.routes.get_mut(index) {
+            *known = route;
+            self.trim_routes();
+        } else if route != 0 {
+            self.routes.resize(index, 0);
+            self.routes.push(route);
+        }
+    }
+
+    fn trim_routes(&mut self) {
+        while self.routes.last() == Some(&0) {
+            self.routes.pop();
+        }
     }
 
     pub fn record(&self, index: usize) -> Record<'_> {
@@ -265,6 +313,11 @@ impl<'a> Record<'a> {
         self.batch.values.get(self.index)
     }
 
+    /// Which of its pipeline's tables it goes to; 0 is the pipeline's own.
+    pub fn route(&self) -> u16 {
+        self.batch.route(self.index)
+    }
+
     pub fn has_headers(&self) -> bool {
         !self.batch.headers.of(self.index).is_empty()
     }
@@ -299,7 +352,29 @@ mod tests {
         assert_eq!(second.headers().collect::<Vec<_>>(), vec![(&b"a"[..], Some(&b"1"[..])), (&b"a"[..], None)]);
     }
 
-    /// A batch of these records: key, value, how many headers.
+    #[test]
+    fn the_column_of_routes_holds_nothing_while_every_record_goes_to_the_same_table() {
+        let mut source = batch();
+        for offset in 0..4 {
+            source.push(Offset::new(offset).unwrap(), -1, TimestampType::NotAvailable, None, None);
+        }
+        let plain = source.clone();
+        source.set_route(1, 0);
+        assert!(!source.is_routed());
+        source.set_route(2, 7);
+        assert_eq!((0..4).map(|index| source.route(index)).collect::<Vec<_>>(), [0, 0, 7, 0]);
+        let mut part = batch();
+        part.push_range(&source, 0..2);
+        assert!(!part.is_routed() && source.is_routed());
+        part.copy_with_values(&source, source.values().clone());
+        assert_eq!(part, source);
+        source.set_route(2, 0);
+        assert_eq!(source, plain);
+        part.reset(&TopicPartition::new("orders", 3));
+        assert!(!part.is_routed());
+    }
+
+    /// A batch of these records: key, value, how many headers, which is its route too.
     type Drawn = (Option<Vec<u8>>, Option<Vec<u8>>, u8);
 
     fn filled(records: &[Drawn]) -> RecordBatch {
@@ -310,6 +385,7 @@ mod tests {
             }
             let offset = Offset::new(index as i64).unwrap();
             batch.push(offset, index as i64 * 7, TimestampType::CreateTime, key.as_deref(), value.as_deref());
+            batch.set_route(index, (*headers).into());
         }
         batch
     }
@@ -340,15 +416,17 @@ mod tests {
             let see = |batch: &RecordBatch| -> Vec<_> {
                 let own = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
                 let headers = |record: Record<'_>| -> Vec<_> { record.headers().map(|(n, v)| (n.to_vec(), own(v))).collect() };
-                batch.iter().map(|r| (r.offset(), r.timestamp(), own(r.key()), own(r.value()), headers(r))).collect()
+                let row = |r: Record<'_>| ((r.offset(), r.timestamp(), r.route()), own(r.key()), own(r.value()), headers(r));
+                batch.iter().map(row).collect()
             };
             prop_assert_eq!(see(&by_range), see(&one_by_one));
-            let with_keys: Vec<_> = see(&one_by_one).into_iter().map(|r| (r.0, r.1, r.2.clone(), r.2, r.4)).collect();
+            prop_assert_eq!(by_range.is_routed(), by_range.iter().any(|record| record.route() != 0));
+            let with_keys: Vec<_> = see(&one_by_one).into_iter().map(|r| (r.0, r.1.clone(), r.1, r.3)).collect();
             prop_assert_eq!(see(&replaced), with_keys);
             // What is pushed behind is not taken for null.
             by_range.push(Offset::new(99).unwrap(), 0, TimestampType::CreateTime, Some(b"k"), Some(b"v"));
             let last = by_range.record(by_range.len() - 1);
-            prop_assert_eq!((last.key(), last.value()), (Some(&b"k"[..]), Some(&b"v"[..])));
+            prop_assert_eq!((last.key(), last.value(), last.route()), (Some(&b"k"[..]), Some(&b"v"[..]), 0));
         }
     }
 }

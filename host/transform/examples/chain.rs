@@ -98,6 +98,7 @@ fn load(engine: &Engine, folder: &Path, names: &str, options: &str) -> Result<Ve
             allow: Capability::ALL.to_vec(),
             config_json: options.to_string(),
             limits: Limits::default(),
+            tables: Arc::default(),
         };
         plugins.push(Arc::new(Plugin::load(engine, &settings)?));
     }

@@ -1,7 +1,7 @@
 //! A batch through the plugins in order, and what became of each record.
 //!
 //! Each plugin sees what the one before it left. As long as plugins only keep, nothing is copied: the next one reads the same
-//! columns. Otherwise survivors are written to a fresh batch whose buffers are used again and again. When a call fails,
+//! columns. Otherwise [`survivors`](crate::survivors) are written to a fresh batch whose buffers are used again and again. When a call fails,
 //! the batch is presented in halves until the records at fault are found; those are rejected and the others go on, in order.
 //!
 //! What must stay true:
@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 use snowgate_record::{RecordBatch, TopicPartition};
 use tracing::{error, warn};
 
-use crate::answer::{Answer, DROP, KEEP, REJECT, REPLACE};
 use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
 use crate::plugin::{Identity, Plugin};
+use crate::survivors::{Part, Survivors, note_rejections, write_survivors};
 use crate::worker::Worker;
 
 /// After so many records of one batch ran out of time alone, the others get a short time: the plugin, not the record, is at fault,
@@ -41,16 +41,11 @@ pub struct Chain {
     rejected: Vec<bool>,
 }
 
-/// Records that are still on their way, and for each the index of the input record that it came from.
-struct Survivors {
-    records: RecordBatch,
-    origins: Vec<u32>,
-}
-
 /// What a chain made of a batch. Use one again and again: its buffers stay.
 #[derive(Debug)]
 pub struct Transformed {
-    /// Survivors in offset order. The outputs of a split record share its offset.
+    /// Survivors in offset order. The outputs of a split record share its offset and its route, which leads to the pipeline's own table
+    /// (0) or to one of the [`Tables`](crate::Tables) that its plugins were loaded with.
     pub records: RecordBatch,
     /// In order of their index, at most one for each input record.
     pub rejected: Vec<Rejected>,
@@ -66,7 +61,8 @@ pub struct Rejected {
     /// In the batch that went into the chain.
     pub index: usize,
     pub plugin: Arc<Identity>,
-    /// `plugin_rejected`, `plugin_trapped`, `plugin_timeout`, `plugin_out_of_memory` or `plugin_contract`.
+    /// `plugin_rejected`, `plugin_trapped`, `plugin_timeout`, `plugin_out_of_memory`, `plugin_contract` or
+    /// `table_not_allowed`.
     pub reason: &'static str,
     /// The plugin's own words, or what it did. May speak of the record, so it belongs into the dead letter and not into the log.
     pub message: String,
@@ -109,12 +105,6 @@ struct Stage {
     scratch: RecordBatch,
 }
 
-/// A plugin's judgement on consecutive records of what it was shown.
-enum Part {
-    Answered { start: usize, answer: Answer },
-    Failed { index: usize, fault: Fault },
-}
-
 impl Transformed {
     pub fn new() -> Transformed {
         Transformed {
@@ -129,12 +119,6 @@ impl Transformed {
 impl Default for Transformed {
     fn default() -> Transformed {
         Transformed::new()
-    }
-}
-
-impl Survivors {
-    fn new() -> Survivors {
-        Survivors { records: RecordBatch::new(TopicPartition::new("", 0)), origins: Vec::new() }
     }
 }
 
@@ -196,8 +180,9 @@ impl Chain {
             }
             note_rejections(
                 &self.parts,
+                current,
                 &self.survivors.origins,
-                stage.worker.plugin().identity(),
+                stage.worker.plugin(),
                 &mut self.rejected,
                 &mut out.rejected,
             );
@@ -314,131 +299,6 @@ fn divide(range: Range<usize>, waiting: &mut Vec<Range<usize>>) {
     waiting.push(middle..range.end);
     if middle > range.start {
         waiting.push(range.start..middle);
-    }
-}
-
-/// Adds to `out` each input record that is rejected here for the first time.
-fn note_rejections(parts: &[Part], origins: &[u32], plugin: &Arc<Identity>, rejected: &mut [bool], out: &mut Vec<Rejected>) {
-    let mut note = |index: usize, reason, message: String, backtrace: Option<&String>| {
-        let index = origins[index] as usize;
-        if !std::mem::replace(&mut rejected[index], true) {
-            out.push(Rejected { index, plugin: Arc::clone(plugin), reason, message, backtrace: backtrace.cloned() });
-        }
-    };
-    for part in parts {
-        match part {
-            Part::Failed { index, fault } => note(*index, fault.reason(), fault.kind.to_string(), fault.backtrace.as_ref()),
-            Part::Answered { start, answer } => {
-                for (index, verdict) in answer.verdicts.iter().enumerate() {
-                    if *verdict == REJECT {
-                        note(start + index, "plugin_rejected", answer.failure(index), None);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Writes what survives of `current` into `next`, leaving out every record that was rejected, with all its siblings.
-fn write_survivors(
-    parts: &mut [Part],
-    current: &RecordBatch,
-    origins: &[u32],
-    rejected: &[bool],
-    next: &mut Survivors,
-    counts: &mut PluginCounts,
-) {
-    next.origins.clear();
-    // Where every record was replaced by one other, the answer's values become the survivors' without a copy. Nothing that was
-    // rejected by an earlier plugin is still here.
-    if let [Part::Answered { answer, .. }] = parts
-        && let Some(values) = answer.take_values_if_all_replaced()
-    {
-        counts.replaced += values.len() as u64;
-        next.records.copy_with_values(current, values);
-        next.origins.extend_from_slice(origins);
-        return;
-    }
-    next.records.reset(current.topic_partition());
-    for part in parts {
-        let (start, answer) = match part {
-            Part::Answered { start, answer } => (*start, answer),
-            Part::Failed { .. } => {
-                counts.rejected += 1;
-                continue;
-            }
-        };
-        let mut output = 0;
-        let mut run = Run::default();
-        for (index, &verdict) in answer.verdicts.iter().enumerate() {
-            let index_in_batch = start + index;
-            let origin = origins[index_in_batch];
-            let alive = !rejected[origin as usize];
-            match verdict {
-                KEEP => {
-                    counts.kept += 1;
-                    if alive {
-                        run.add(index_in_batch, None, current, answer, origins, next);
-                    }
-                }
-                DROP => counts.dropped += 1,
-                REPLACE => {
-                    let outputs = answer.outputs_of(index, output);
-                    *if outputs == 1 { &mut counts.replaced } else { &mut counts.split } += 1;
-                    if alive && outputs == 1 && answer.keeps_keys() {
-                        run.add(index_in_batch, Some(output), current, answer, origins, next);
-                    } else if alive {
-                        run.write(current, answer, origins, next);
-                        let record = current.record(index_in_batch);
-                        for output in output..output + outputs {
-                            next.records.push_derived(record, answer.key(output, record.key()), answer.value(output));
-                            next.origins.push(origin);
-                        }
-                    }
-                    output += outputs;
-                }
-                _ => counts.rejected += 1,
-            }
-        }
-        run.write(current, answer, origins, next);
-    }
-}
-
-/// Records side by side that share a fate, and are copied together.
-#[derive(Default)]
-struct Run {
-    records: Range<usize>,
-    /// The first one's output, when they were replaced by one each; they stand side by side too.
-    output: Option<usize>,
-}
-
-impl Run {
-    /// Takes in a record of `current` that was kept, or replaced by `output` alone. Writes what came before it if that is no
-    /// neighbour.
-    fn add(
-        &mut self,
-        index: usize,
-        output: Option<usize>,
-        current: &RecordBatch,
-        answer: &Answer,
-        origins: &[u32],
-        next: &mut Survivors,
-    ) {
-        if self.records.end != index || self.output.map(|first| first + self.records.len()) != output {
-            self.write(current, answer, origins, next);
-            *self = Run { records: index..index, output };
-        }
-        self.records.end += 1;
-    }
-
-    /// Writes the records, and begins anew.
-    fn write(&mut self, current: &RecordBatch, answer: &Answer, origins: &[u32], next: &mut Survivors) {
-        let Run { records, output } = std::mem::take(self);
-        next.origins.extend_from_slice(&origins[records.clone()]);
-        match output {
-            None => next.records.push_range(current, records),
-            Some(first) => next.records.push_range_with_values(current, records, answer.values(), first),
-        }
     }
 }
 

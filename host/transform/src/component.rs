@@ -12,13 +12,10 @@ use crate::config::Capability;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::host::clean;
+use crate::version::{PACKAGE, Version};
 
 /// Compiling costs time and memory in proportion; a Python component, the largest kind, has 18 MB.
 const COMPONENT_BYTES: u64 = 32 * 1024 * 1024;
-
-pub(crate) const PACKAGE: &str = "snowgate:transform";
-const PACKAGE_VERSION: &str = "0.1.0";
-pub(crate) const TRANSFORM: &str = "snowgate:transform/transform@0.1.0";
 
 /// A component as it stands in its file.
 pub(crate) struct Binary {
@@ -61,13 +58,16 @@ impl Binary {
         Err(Error::OtherDigest { plugin: plugin.to_owned(), expected: clean(pin), found: self.digest.clone() })
     }
 
-    /// Compiles it, and refuses imports and exports that do not fit.
-    pub(crate) fn compile(&self, engine: &Engine, plugin: &str) -> Result<Component, Error> {
+    /// Compiles it, and refuses imports and exports that do not fit the version it is built for.
+    pub(crate) fn compile(&self, engine: &Engine, plugin: &str) -> Result<(Component, Version), Error> {
         let component =
             engine.compile(plugin, self).map_err(|source| Error::Compile { plugin: plugin.to_owned(), source: source.into() })?;
+        let exports = exports(engine, &component);
+        check_version(plugin, &exports)?;
         check_imports(plugin, &imports(engine, &component))?;
-        check_exports(plugin, &exports(engine, &component))?;
-        Ok(component)
+        let other_world = || Error::OtherWorld { plugin: plugin.to_owned(), exports: list(&exports) };
+        let version = Version::of(&exports).ok_or_else(other_world)?;
+        Ok((component, version))
     }
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn check_allowed(plugin: &str, used: &[Capability], allowed: &[Capabi
 }
 
 fn check_imports(plugin: &str, imports: &[String]) -> Result<(), Error> {
-    let foreign: Vec<&str> = imports.iter().map(String::as_str).filter(|name| capability(name).is_none()).collect();
+    let foreign: Vec<&String> = imports.iter().filter(|name| capability(name).is_none()).collect();
     if foreign.is_empty() {
         return Ok(());
     }
@@ -115,39 +115,31 @@ fn check_imports(plugin: &str, imports: &[String]) -> Result<(), Error> {
     Err(Error::ForeignImports { plugin: plugin.to_owned(), imports: list(&foreign), hint })
 }
 
-/// The capability that an import stands for: an interface of ours, of any patch version, since a component may be built with a newer
-/// patch than ours and use nothing of it.
+/// The capability that an import stands for: an interface of ours, of any patch of the versions that are served, since a component may
+/// be built with a newer patch than ours and use nothing of it.
 fn capability(import: &str) -> Option<Capability> {
     let interface = import.strip_prefix(PACKAGE)?.strip_prefix('/')?;
     let (name, version) = interface.split_once('@')?;
-    if version != "0.1" && !version.starts_with("0.1.") {
-        return None;
-    }
-    name.parse().ok()
+    let minor = version.match_indices('.').nth(1).map_or(version, |(end, _)| &version[..end]);
+    if matches!(minor, "0.2" | "0.1") { name.parse().ok() } else { None }
 }
 
-fn check_exports(plugin: &str, exports: &[String]) -> Result<(), Error> {
-    if exports.iter().any(|name| name == TRANSFORM) {
-        return Ok(());
+/// Refuses what is a plugin, but of a version that is not served. That says more than which of its imports are unknown.
+fn check_version(plugin: &str, exports: &[String]) -> Result<(), Error> {
+    let transform = |export: &String| export.strip_prefix(PACKAGE)?.strip_prefix("/transform@").map(clean);
+    match exports.iter().find_map(transform) {
+        Some(found) if Version::of(exports).is_none() => Err(Error::OtherVersion { plugin: plugin.to_owned(), found }),
+        _ => Ok(()),
     }
-    let all: Vec<&str> = exports.iter().map(String::as_str).collect();
-    // Another version of ours says more than the rest of the list.
-    let ours: Vec<&str> = all.iter().copied().filter(|name| name.starts_with(PACKAGE)).collect();
-    Err(Error::OtherWorld { plugin: plugin.to_owned(), exports: list(if ours.is_empty() { &all } else { &ours }) })
-}
-
-/// The package and version that a component which passed these checks was built for.
-pub(crate) fn package() -> String {
-    format!("{PACKAGE}@{PACKAGE_VERSION}")
 }
 
 /// Names for an error, the first few of them.
-fn list(names: &[&str]) -> String {
+fn list(names: &[impl AsRef<str>]) -> String {
     const SHOWN: usize = 5;
     if names.is_empty() {
         return "nothing".to_owned();
     }
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", clean(name))).collect();
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", clean(name.as_ref()))).collect();
     let mut text = shown.join(", ");
     if names.len() > SHOWN {
         text.push_str(&format!(" and {} more", names.len() - SHOWN));
@@ -160,12 +152,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_interfaces_of_this_minor_version_may_be_imported() {
+    fn only_our_own_interfaces_of_a_version_that_is_served_may_be_imported() {
         assert_eq!(capability("snowgate:transform/log@0.1.0"), Some(Capability::Log));
         assert_eq!(capability("snowgate:transform/log@0.1.7"), Some(Capability::Log));
-        assert_eq!(capability("snowgate:transform/metrics@0.1.0"), Some(Capability::Metrics));
+        assert_eq!(capability("snowgate:transform/metrics@0.2.0"), Some(Capability::Metrics));
         for other in [
-            "snowgate:transform/log@0.2.0",
+            "snowgate:transform/log@0.3.0",
+            "snowgate:transform/log@0.20.0",
+            "snowgate:transform/log@0",
             "snowgate:transform/log@0.10.0",
             "snowgate:transform/logs@0.1.0",
             "snowgate:transform/log",

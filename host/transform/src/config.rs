@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::tables::Tables;
 
 /// What all plugins of a process share.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +31,8 @@ pub struct PluginSettings {
     /// The plugin's own options: one JSON object.
     pub config_json: String,
     pub limits: Limits,
+    /// The tables that it may send records to, besides their pipeline's own.
+    pub tables: Arc<Tables>,
 }
 
 /// An interface of `wit/` that a plugin may import.

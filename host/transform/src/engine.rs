@@ -13,16 +13,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Inlining, OptLevel, Store};
 
-use crate::bindings;
 use crate::cache::{Cache, Entry};
 use crate::component::Binary;
 use crate::config::EngineSettings;
 use crate::error::Error;
 use crate::fault::FRAMES;
 use crate::host::HostState;
+use crate::version;
 
 /// The clock's step: how late a plugin's time limit may strike. A hundred wake-ups a second are not worth counting.
 const TICK: Duration = Duration::from_millis(10);
@@ -43,10 +43,7 @@ impl Engine {
     pub fn new(settings: &EngineSettings) -> Result<Engine, Error> {
         let wasm = wasmtime::Engine::new(&config(settings.metered)).map_err(|source| Error::Engine { source: source.into() })?;
         let mut linker = Linker::new(&wasm);
-        bindings::snowgate::transform::log::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, |state| state)
-            .map_err(|source| Error::Engine { source: source.into() })?;
-        bindings::snowgate::transform::metrics::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, |state| state)
-            .map_err(|source| Error::Engine { source: source.into() })?;
+        version::add_to_linker(&mut linker).map_err(|source| Error::Engine { source: source.into() })?;
         let clock = wasm.weak();
         std::thread::Builder::new()
             .name("plugin-clock".into())

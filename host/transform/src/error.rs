@@ -27,18 +27,22 @@ pub enum Error {
     #[error("plugin `{plugin}` could not be compiled")]
     Compile { plugin: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error(
-        "plugin `{plugin}` imports {imports}, which plugins may not call; they may import \
-         `snowgate:transform/log@0.1.0` and `snowgate:transform/metrics@0.1.0` alone{hint}"
+        "plugin `{plugin}` imports {imports}, which plugins may not call; they may import `log` and `metrics` of \
+         `snowgate:transform@0.2.0` or `@0.1.0` alone{hint}"
     )]
     ForeignImports { plugin: String, imports: String, hint: &'static str },
     #[error("plugin `{plugin}` imports `{capability}`, which it is not allowed")]
     Denied { plugin: String, capability: Capability },
     #[error("plugin `{plugin}` is not the one it should be: its SHA-256 is `{found}`, and `{expected}` is asked for")]
     OtherDigest { plugin: String, expected: String, found: String },
-    #[error("plugin `{plugin}` does not export `snowgate:transform/transform@0.1.0`; it exports {exports}")]
+    #[error("plugin `{plugin}` does not export `snowgate:transform/transform@0.2.0`, nor `@0.1.0`; it exports {exports}")]
     OtherWorld { plugin: String, exports: String },
-    #[error("plugin `{plugin}` does not fit the world `snowgate:transform/plugin@0.1.0`")]
-    Mismatch { plugin: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("plugin `{plugin}` is built for `snowgate:transform@{found}`, and this gateway takes 0.2.0 and 0.1.0")]
+    OtherVersion { plugin: String, found: String },
+    #[error("plugin `{plugin}` does not fit the world `snowgate:transform/plugin@{version}`")]
+    Mismatch { plugin: String, version: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("plugin `{plugin}` sends records to tables that it names, and its pipeline allows none")]
+    NoTables { plugin: String },
     #[error("plugin `{plugin}` could not start: {message}")]
     Start { plugin: String, message: String },
     #[error("the schema that plugin `{plugin}` has for its configuration cannot be used: {message}")]
@@ -63,8 +67,10 @@ impl Error {
             Error::NotWasm { .. } => "name the `.wasm` file that the plugin's build made",
             Error::TooLarge { .. } => "build the plugin for release, without debug information",
             Error::OtherWorld { .. } | Error::Mismatch { .. } => {
-                "build the plugin against the world `snowgate:transform/plugin@0.1.0`"
+                "build the plugin against the world `snowgate:transform/plugin@0.2.0`"
             }
+            Error::OtherVersion { .. } => "take a build of the plugin for one of these, or a gateway that takes its version",
+            Error::NoTables { .. } => "name them in the pipeline's `more_tables`, or leave the plugin out",
             Error::BadOptions { .. } | Error::BadConfig { .. } => {
                 "correct the plugin's `with`; its own documentation says what it takes"
             }
@@ -90,6 +96,8 @@ impl Error {
             | Error::Compile { .. }
             | Error::ForeignImports { .. }
             | Error::OtherWorld { .. }
+            | Error::OtherVersion { .. }
+            | Error::NoTables { .. }
             | Error::Mismatch { .. }
             | Error::Start { .. }
             | Error::Denied { .. }

@@ -11,6 +11,7 @@ use tracing::{debug, error, info, trace, warn};
 
 use crate::bindings::snowgate::transform::log::{self, Level};
 use crate::bindings::snowgate::transform::metrics;
+use crate::bindings::v0_1::snowgate::transform as v0_1;
 use crate::config::Limits;
 use crate::limits::InstanceLimits;
 use crate::metrics::{Counters, Tally};
@@ -71,6 +72,25 @@ impl log::Host for HostState {
 impl metrics::Host for HostState {
     fn add(&mut self, name: String, n: u64) {
         self.tally.add(&name, n);
+    }
+}
+
+impl v0_1::log::Host for HostState {
+    fn write(&mut self, level: v0_1::log::Level, message: String) {
+        let level = match level {
+            v0_1::log::Level::Trace => Level::Trace,
+            v0_1::log::Level::Debug => Level::Debug,
+            v0_1::log::Level::Info => Level::Info,
+            v0_1::log::Level::Warn => Level::Warn,
+            v0_1::log::Level::Error => Level::Error,
+        };
+        log::Host::write(self, level, message);
+    }
+}
+
+impl v0_1::metrics::Host for HostState {
+    fn add(&mut self, name: String, n: u64) {
+        metrics::Host::add(self, name, n);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can be told of a component without running it over records.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -11,6 +12,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::host::clean;
 use crate::plugin::{Plugin, read_schema};
+use crate::version::PACKAGE;
 
 /// A component as a gateway of this version sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,10 +24,12 @@ pub struct Inspection {
     pub digest: String,
     /// How large the component is.
     pub bytes: u64,
-    /// The package it was built for, such as `snowgate:transform@0.1.0`.
+    /// The package it was built for, such as `snowgate:transform@0.2.0`.
     pub package: String,
     /// The columns of a batch that it reads.
     pub needs: Vec<&'static str>,
+    /// Whether it may send records to other tables than their pipeline's own.
+    pub routes: bool,
     pub imports: Vec<String>,
     pub exports: Vec<String>,
     /// What its imports mean.
@@ -38,7 +42,7 @@ pub struct Inspection {
 pub fn inspect(engine: &Engine, path: &Path) -> Result<Inspection, Error> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let binary = Binary::read(&name, path)?;
-    let component = binary.compile(engine, &name)?;
+    let (component, version) = binary.compile(engine, &name)?;
     let settings = PluginSettings {
         name,
         path: path.to_owned(),
@@ -46,15 +50,17 @@ pub fn inspect(engine: &Engine, path: &Path) -> Result<Inspection, Error> {
         allow: Capability::ALL.to_vec(),
         config_json: "{}".to_owned(),
         limits: Limits::default(),
+        tables: Arc::default(),
     };
-    let (plugin, description, _) = Plugin::describe(engine, &settings, &binary, &component)?;
+    let (plugin, description, _) = Plugin::describe(engine, &settings, &binary, &component, version)?;
     let imports = component::imports(engine, &component);
     Ok(Inspection {
         name: clean(&description.name),
         version: plugin.version().to_owned(),
         bytes: binary.bytes.len() as u64,
-        package: component::package(),
+        package: format!("{PACKAGE}@{}", version.as_str()),
         needs: needs(description.needs),
+        routes: description.routes,
         capabilities: component::capabilities(&imports),
         imports,
         exports: component::exports(engine, &component),

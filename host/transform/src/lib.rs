@@ -1,10 +1,10 @@
 //! Runs WebAssembly plugins over batches of records.
 //!
-//! In reading order: [`config`] holds what an operator decides about a plugin, [`engine`] compiles and keeps the clock,
+//! In reading order: [`config`] holds what an operator decides about a plugin, [`tables`] where its records may go, [`engine`] compiles and keeps the clock,
 //! [`cache`] keeps what was compiled, [`component`] judges a file, [`limits`], [`host`] and [`metrics`] are what one instance may use and call, [`plugin`] is a
-//! component that was loaded, [`schema`] finds what is wrong with its options, [`worker`] keeps one instance of it alive, [`answer`] checks what a plugin returns and [`fault`] says
+//! component that was loaded, [`schema`] finds what is wrong with its options, [`worker`] keeps one instance of it alive, [`version`] is the interface as it was released, [`answer`] and [`routing`] check what a plugin returns and [`fault`] says
 //! why it did not, [`breaker`] rests a plugin that fails too often, [`chain`] takes a batch through the plugins in order and says
-//! what became of each record. [`inspect`] tells of a component without using it.
+//! what became of each record, with [`survivors`] to carry an answer out. [`inspect`] tells of a component without using it.
 //!
 //! This is the only crate that names wasmtime. Where no plugin is configured, nothing here runs.
 
@@ -23,7 +23,11 @@ mod inspect;
 mod limits;
 mod metrics;
 mod plugin;
+mod routing;
 mod schema;
+mod survivors;
+mod tables;
+mod version;
 mod worker;
 
 pub use chain::{Chain, PluginCounts, Rejected, Transformed};
@@ -34,3 +38,4 @@ pub use error::Error;
 pub use inspect::{Inspection, inspect};
 pub use plugin::{Identity, Plugin};
 pub use schema::OptionProblem;
+pub use tables::Tables;

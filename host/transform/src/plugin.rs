@@ -9,7 +9,6 @@ use serde_json::Value;
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
 use wasmtime::Store;
 
-use crate::bindings;
 use crate::bindings::exports::snowgate::transform::transform::{Columns, Description};
 use crate::breaker::Breaker;
 use crate::component::{self, Binary};
@@ -20,6 +19,8 @@ use crate::fault::Fault;
 use crate::host::{HostState, LogGate, clean};
 use crate::metrics::Counters;
 use crate::schema;
+use crate::tables::Tables;
+use crate::version::{Checked, Version};
 use crate::worker::{Instance, LIFT_BYTES, Worker};
 
 /// A plugin ready to run: compiled, checked, and known to take its configuration.
@@ -29,7 +30,9 @@ pub struct Plugin {
     schema: Option<Value>,
     limits: Limits,
     needs: Columns,
-    pre: bindings::PluginPre<HostState>,
+    routes: bool,
+    tables: Arc<Tables>,
+    checked: Checked,
     engine: Engine,
     log: Arc<LogGate>,
     counters: Arc<Counters>,
@@ -54,10 +57,13 @@ impl Plugin {
         if let Some(pin) = &settings.sha256 {
             binary.check_pin(&settings.name, pin)?;
         }
-        let component = binary.compile(engine, &settings.name)?;
+        let (component, version) = binary.compile(engine, &settings.name)?;
         let used = component::capabilities(&component::imports(engine, &component));
         component::check_allowed(&settings.name, &used, &settings.allow)?;
-        let (mut plugin, description, mut instance) = Plugin::describe(engine, settings, &binary, &component)?;
+        let (mut plugin, description, mut instance) = Plugin::describe(engine, settings, &binary, &component, version)?;
+        if plugin.routes && plugin.tables.is_empty() {
+            return Err(Error::NoTables { plugin: settings.name.clone() });
+        }
         plugin.schema = read_schema(&settings.name, &description)?;
         plugin.check_options()?;
         plugin.configure(&mut instance)?;
@@ -70,9 +76,13 @@ impl Plugin {
         settings: &PluginSettings,
         binary: &Binary,
         component: &wasmtime::component::Component,
+        version: Version,
     ) -> Result<(Plugin, Description, Instance), Error> {
-        let mismatch = |source: wasmtime::Error| Error::Mismatch { plugin: settings.name.clone(), source: source.into() };
-        let pre = engine.linker().instantiate_pre(component).and_then(bindings::PluginPre::new).map_err(mismatch)?;
+        let checked = Checked::new(version, engine.linker(), component).map_err(|source| Error::Mismatch {
+            plugin: settings.name.clone(),
+            version: version.as_str(),
+            source: source.into(),
+        })?;
         let name: Arc<str> = settings.name.as_str().into();
         let mut plugin = Plugin {
             log: Arc::new(LogGate::new(Arc::clone(&name), settings.limits.log_lines)),
@@ -82,19 +92,22 @@ impl Plugin {
             breaker: Breaker::new(settings.limits.faults_per_minute),
             limits: settings.limits.clone(),
             needs: Columns::empty(),
-            pre,
+            routes: false,
+            tables: Arc::clone(&settings.tables),
+            checked,
             engine: engine.clone(),
             counters: Arc::default(),
         };
         let mut instance = plugin.instantiate()?;
-        let described = instance.bindings.snowgate_transform_transform().call_describe(&mut instance.store);
-        let description = described.map_err(|error| plugin.start_failed(&error, &instance.store))?;
+        let description =
+            instance.exports.describe(&mut instance.store).map_err(|error| plugin.start_failed(&error, &instance.store))?;
         plugin.identity = Arc::new(Identity {
             name: Arc::clone(&plugin.identity.name),
             version: clean(&description.version).into(),
             digest: Arc::clone(&plugin.identity.digest),
         });
         plugin.needs = description.needs;
+        plugin.routes = description.routes;
         Ok((plugin, description, instance))
     }
 
@@ -160,6 +173,16 @@ impl Plugin {
         self.needs
     }
 
+    /// Whether it may send records to other tables than their pipeline's own.
+    pub(crate) fn routes(&self) -> bool {
+        self.routes
+    }
+
+    /// Where it may send them.
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -182,15 +205,14 @@ impl Plugin {
         store.set_epoch_deadline(ticks(self.limits.start_time));
         store.set_hostcall_fuel(LIFT_BYTES);
         self.engine.refuel(&mut store);
-        match self.pre.instantiate(&mut store) {
-            Ok(bindings) => Ok(Instance { store, bindings, recycle_at: usize::MAX }),
+        match self.checked.instantiate(&mut store) {
+            Ok(exports) => Ok(Instance { store, exports, recycle_at: usize::MAX }),
             Err(error) => Err(self.start_failed(&error, &store)),
         }
     }
 
     fn configure(&self, instance: &mut Instance) -> Result<(), Error> {
-        let answer = instance.bindings.snowgate_transform_transform().call_configure(&mut instance.store, &self.config_json);
-        match answer {
+        match instance.exports.configure(&mut instance.store, &self.config_json, self.tables.names()) {
             Ok(Ok(())) => {
                 let state = instance.store.data_mut();
                 state.end_call(true);

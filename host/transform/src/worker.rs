@@ -12,23 +12,24 @@ use snowgate_record::{Column, RecordBatch};
 use wasmtime::Store;
 
 use crate::answer::Answer;
-use crate::bindings;
 use crate::bindings::exports::snowgate::transform::transform::{Batch, ColumnParam, Columns, Headers};
 use crate::engine::ticks;
 use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
 use crate::host::{HostState, TEXT_BYTES, clean};
 use crate::plugin::Plugin;
+use crate::routing::NAME_BYTES;
+use crate::version::Exports;
 
 /// What the host may copy out of an instance in one call, at the least: room for a log line or a description.
 pub(crate) const LIFT_BYTES: usize = 1024 * 1024;
 
-/// Bytes of an answer for each record besides its outputs: verdict, source, two ends, null bits, and a failure with its message.
-const ANSWER_BYTES: usize = TEXT_BYTES + 64;
+/// Bytes of an answer for each record besides its outputs: a failure with its message, a table's name, and numbers.
+const ANSWER_BYTES: usize = TEXT_BYTES + NAME_BYTES + 64;
 
 pub(crate) struct Instance {
     pub(crate) store: Store<HostState>,
-    pub(crate) bindings: bindings::Plugin,
+    pub(crate) exports: Exports,
     /// Bytes of memory from which on a fresh instance takes over.
     pub(crate) recycle_at: usize,
 }
@@ -69,8 +70,9 @@ impl Worker {
         // Lists and strings are copied out before they can be checked, and may all point at the same bytes.
         store.set_hostcall_fuel(output_bytes.saturating_add(batch.len().saturating_mul(ANSWER_BYTES)).max(LIFT_BYTES));
         let input = columns(batch, self.plugin.needs());
-        let answer = match instance.bindings.snowgate_transform_transform().call_process(&mut *store, input) {
-            Ok(Ok(output)) => Answer::check(output, batch.len(), output_bytes).map_err(|why| Fault::from(FaultKind::Contract(why))),
+        let answer = match instance.exports.process(store, input) {
+            Ok(Ok(output)) => Answer::check(output, batch.len(), output_bytes, self.plugin.routes().then(|| self.plugin.tables()))
+                .map_err(|why| Fault::from(FaultKind::Contract(why))),
             Ok(Err(message)) => Err(FaultKind::Declined(clean(&message)).into()),
             Err(error) => Err(Fault::of(&error, store, time)),
         };

@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn measure<T: Transform>(rounds: u32, options: &str) -> Result<(f64, String), String> {
     let batches: Vec<Batch> = (0..BATCHES).map(|index| batch(index * RECORDS)).collect();
-    let mut runner = Runner::<T>::new(options)?;
+    let mut runner = Runner::<T>::new(options, &[])?;
     let mut checksum = Checksum::new();
     for (index, batch) in batches.iter().enumerate() {
         let output = runner.process(batch);

@@ -3,19 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Imported Functions from `snowgate:transform/log@0.1.0`
+// Imported Functions from `snowgate:transform/log@0.2.0`
 
-__attribute__((__import_module__("snowgate:transform/log@0.1.0"), __import_name__("write")))
+__attribute__((__import_module__("snowgate:transform/log@0.2.0"), __import_name__("write")))
 extern void __wasm_import_snowgate_transform_log_write(int32_t, uint8_t *, size_t);
 
-// Imported Functions from `snowgate:transform/metrics@0.1.0`
+// Imported Functions from `snowgate:transform/metrics@0.2.0`
 
-__attribute__((__import_module__("snowgate:transform/metrics@0.1.0"), __import_name__("add")))
+__attribute__((__import_module__("snowgate:transform/metrics@0.2.0"), __import_name__("add")))
 extern void __wasm_import_snowgate_transform_metrics_add(uint8_t *, size_t, int64_t);
 
-// Exported Functions from `snowgate:transform/transform@0.1.0`
+// Exported Functions from `snowgate:transform/transform@0.2.0`
 
-__attribute__((__weak__, __export_name__("cabi_post_snowgate:transform/transform@0.1.0#describe")))
+__attribute__((__weak__, __export_name__("cabi_post_snowgate:transform/transform@0.2.0#describe")))
 void __wasm_export_exports_snowgate_transform_transform_describe_post_return(uint8_t * arg0) {
   if ((*((size_t*) (arg0 + sizeof(void*)))) > 0) {
     free(*((uint8_t **) (arg0 + 0)));
@@ -36,7 +36,7 @@ void __wasm_export_exports_snowgate_transform_transform_describe_post_return(uin
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_snowgate:transform/transform@0.1.0#configure")))
+__attribute__((__weak__, __export_name__("cabi_post_snowgate:transform/transform@0.2.0#configure")))
 void __wasm_export_exports_snowgate_transform_transform_configure_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -51,7 +51,7 @@ void __wasm_export_exports_snowgate_transform_transform_configure_post_return(ui
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_snowgate:transform/transform@0.1.0#process")))
+__attribute__((__weak__, __export_name__("cabi_post_snowgate:transform/transform@0.2.0#process")))
 void __wasm_export_exports_snowgate_transform_transform_process_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -139,6 +139,27 @@ void __wasm_export_exports_snowgate_transform_transform_process_post_return(uint
         }
         free(ptr22);
       }
+      size_t len24 = *((size_t*) (arg0 + (20*sizeof(void*))));
+      if (len24 > 0) {
+        uint8_t *ptr25 = *((uint8_t **) (arg0 + (19*sizeof(void*))));
+        for (size_t i26 = 0; i26 < len24; i26++) {
+          uint8_t *base = ptr25 + i26 * (2*sizeof(void*));
+          (void) base;
+          if ((*((size_t*) (base + sizeof(void*)))) > 0) {
+            free(*((uint8_t **) (base + 0)));
+          }
+        }
+        free(ptr25);
+      }
+      size_t len27 = *((size_t*) (arg0 + (22*sizeof(void*))));
+      if (len27 > 0) {
+        uint8_t *ptr28 = *((uint8_t **) (arg0 + (21*sizeof(void*))));
+        for (size_t i29 = 0; i29 < len27; i29++) {
+          uint8_t *base = ptr28 + i29 * 4;
+          (void) base;
+        }
+        free(ptr28);
+      }
       break;
     }
     case 1: {
@@ -162,7 +183,7 @@ void *cabi_realloc(void *ptr, size_t old_size, size_t align, size_t new_size) {
 }
 
 __attribute__((__aligned__(sizeof(void*))))
-static uint8_t RET_AREA[(19*sizeof(void*))];
+static uint8_t RET_AREA[(23*sizeof(void*))];
 
 // Helper Functions
 
@@ -232,12 +253,25 @@ void plugin_list_tuple2_u32_string_free(plugin_list_tuple2_u32_string_t *ptr) {
   }
 }
 
+void plugin_list_string_free(plugin_list_string_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    plugin_string_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      plugin_string_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
 void exports_snowgate_transform_transform_output_free(exports_snowgate_transform_transform_output_t *ptr) {
   plugin_list_u8_free(&ptr->verdicts);
   plugin_list_u32_free(&ptr->sources);
   exports_snowgate_transform_transform_column_free(&ptr->values);
   exports_snowgate_transform_transform_column_free(&ptr->keys);
   plugin_list_tuple2_u32_string_free(&ptr->failures);
+  plugin_list_string_free(&ptr->tables);
+  plugin_list_u32_free(&ptr->routes);
 }
 
 void plugin_option_string_free(plugin_option_string_t *ptr) {
@@ -302,7 +336,7 @@ void snowgate_transform_metrics_add(plugin_string_t *name, uint64_t n) {
   __wasm_import_snowgate_transform_metrics_add((uint8_t *) (*name).ptr, (*name).len, (int64_t) (n));
 }
 
-__attribute__((__export_name__("snowgate:transform/transform@0.1.0#describe")))
+__attribute__((__export_name__("snowgate:transform/transform@0.2.0#describe")))
 uint8_t * __wasm_export_exports_snowgate_transform_transform_describe(void) {
   exports_snowgate_transform_transform_description_t ret;
   exports_snowgate_transform_transform_describe(&ret);
@@ -312,6 +346,7 @@ uint8_t * __wasm_export_exports_snowgate_transform_transform_describe(void) {
   *((size_t*)(ptr + (3*sizeof(void*)))) = ((ret).version).len;
   *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) ((ret).version).ptr;
   *((int8_t*)(ptr + (4*sizeof(void*)))) = (ret).needs;
+  *((int8_t*)(ptr + (1+4*sizeof(void*)))) = (ret).routes;
   if (((ret).config_schema).is_some) {
     const plugin_string_t *payload0 = &((ret).config_schema).val;
     *((int8_t*)(ptr + (5*sizeof(void*)))) = 1;
@@ -323,27 +358,28 @@ uint8_t * __wasm_export_exports_snowgate_transform_transform_describe(void) {
   return ptr;
 }
 
-__attribute__((__export_name__("snowgate:transform/transform@0.1.0#configure")))
-uint8_t * __wasm_export_exports_snowgate_transform_transform_configure(uint8_t * arg, size_t arg0) {
-  plugin_string_t arg1 = (plugin_string_t) { (uint8_t*)(arg), (arg0) };
+__attribute__((__export_name__("snowgate:transform/transform@0.2.0#configure")))
+uint8_t * __wasm_export_exports_snowgate_transform_transform_configure(uint8_t * arg, size_t arg0, uint8_t * arg1, size_t arg2) {
+  plugin_string_t arg3 = (plugin_string_t) { (uint8_t*)(arg), (arg0) };
+  plugin_list_string_t arg4 = (plugin_list_string_t) { (plugin_string_t*)(arg1), (arg2) };
   exports_snowgate_transform_transform_result_void_string_t ret;
   plugin_string_t err;
-  ret.is_err = !exports_snowgate_transform_transform_configure(&arg1, &err);
+  ret.is_err = !exports_snowgate_transform_transform_configure(&arg3, &arg4, &err);
   if (ret.is_err) {
     ret.val.err = err;
   }
   uint8_t *ptr = (uint8_t *) &RET_AREA;
   if ((ret).is_err) {
-    const plugin_string_t *payload2 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
-    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload2).len;
-    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload2).ptr;
+    const plugin_string_t *payload5 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload5).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload5).ptr;
   } else {
     *((int8_t*)(ptr + 0)) = 0;
   }
   return ptr;
 }
 
-__attribute__((__export_name__("snowgate:transform/transform@0.1.0#process")))
+__attribute__((__export_name__("snowgate:transform/transform@0.2.0#process")))
 uint8_t * __wasm_export_exports_snowgate_transform_transform_process(uint8_t * arg) {
   exports_snowgate_transform_transform_batch_t arg0 = (exports_snowgate_transform_transform_batch_t) {
     (plugin_string_t) (plugin_string_t) { (uint8_t*)(*((uint8_t **) (arg + 0))), (*((size_t*) (arg + sizeof(void*)))) },
@@ -411,6 +447,10 @@ uint8_t * __wasm_export_exports_snowgate_transform_transform_process(uint8_t * a
     *((uint8_t **)(ptr + (15*sizeof(void*)))) = (uint8_t *) (((*payload).keys).nulls).ptr;
     *((size_t*)(ptr + (18*sizeof(void*)))) = ((*payload).failures).len;
     *((uint8_t **)(ptr + (17*sizeof(void*)))) = (uint8_t *) ((*payload).failures).ptr;
+    *((size_t*)(ptr + (20*sizeof(void*)))) = ((*payload).tables).len;
+    *((uint8_t **)(ptr + (19*sizeof(void*)))) = (uint8_t *) ((*payload).tables).ptr;
+    *((size_t*)(ptr + (22*sizeof(void*)))) = ((*payload).routes).len;
+    *((uint8_t **)(ptr + (21*sizeof(void*)))) = (uint8_t *) ((*payload).routes).ptr;
   }
   return ptr;
 }

@@ -102,6 +102,11 @@ typedef struct {
   size_t len;
 } plugin_list_tuple2_u32_string_t;
 
+typedef struct {
+  plugin_string_t *ptr;
+  size_t len;
+} plugin_list_string_t;
+
 // What became of a batch.
 typedef struct exports_snowgate_transform_transform_output_t {
   // One byte for each record, in order:
@@ -127,6 +132,17 @@ typedef struct exports_snowgate_transform_transform_output_t {
   // only records whose verdict is 3. A rejected record need not have one. Messages are cut off after 1 KiB and never enter
   // the log.
   plugin_list_tuple2_u32_string_t   failures;
+  // The tables that this answer sends records to, each once; no more than the batch has records. A name is one of those that
+  // `configure` was given, byte for byte, case included, and has at most 1 KiB. A record that is sent to a table which is not
+  // among them is rejected with the reason `table_not_allowed`, and costs no other record.
+  plugin_list_string_t   tables;
+  // Either empty, and each record goes where it was going; or one item for each record of the batch: 0, and it goes where it was
+  // going, or `i`, and it goes to `tables[i - 1]` with all of its outputs. What stands here for a record that is dropped or
+  // rejected means nothing.
+  // 
+  // A record was going to the pipeline's own table, unless an earlier plugin sent it to another: the last one that names a table
+  // decides.
+  plugin_list_u32_t   routes;
 } exports_snowgate_transform_transform_output_t;
 
 typedef struct {
@@ -142,6 +158,9 @@ typedef struct exports_snowgate_transform_transform_description_t {
   plugin_string_t   version;
   // The columns it reads.
   exports_snowgate_transform_transform_columns_t   needs;
+  // Whether it may send records to tables. If so, a pipeline without `more_tables` refuses it when it is loaded; if not, an answer
+  // that names a table is against the rules.
+  bool   routes;
   // A JSON Schema of its configuration: one document without references to others. Snowgate holds the configuration
   // against it before `configure`, so that an operator learns of all problems at once; keywords beyond those for types, values,
   // objects, arrays, strings, numbers and their combinations are passed over. `configure` has the last word.
@@ -163,7 +182,7 @@ typedef struct {
   } val;
 } exports_snowgate_transform_transform_result_output_string_t;
 
-// Imported Functions from `snowgate:transform/log@0.1.0`
+// Imported Functions from `snowgate:transform/log@0.2.0`
 // Writes one line, under the plugin's name.
 // 
 // A line is cut off after 1 KiB, control characters become blanks, and a plugin that writes more than 100 lines in ten seconds
@@ -171,7 +190,7 @@ typedef struct {
 // table and the dead letter topic.
 extern void snowgate_transform_log_write(snowgate_transform_log_level_t level, plugin_string_t *message);
 
-// Imported Functions from `snowgate:transform/metrics@0.1.0`
+// Imported Functions from `snowgate:transform/metrics@0.2.0`
 // Adds `n` to the counter `name` of this plugin. All its instances count together, and the operator reads the sum beside
 // the gateway's own metrics.
 // 
@@ -183,9 +202,9 @@ extern void snowgate_transform_log_write(snowgate_transform_log_level_t level, p
 // comes back: count in the plugin, and add once for each batch.
 extern void snowgate_transform_metrics_add(plugin_string_t *name, uint64_t n);
 
-// Exported Functions from `snowgate:transform/transform@0.1.0`
+// Exported Functions from `snowgate:transform/transform@0.2.0`
 void exports_snowgate_transform_transform_describe(exports_snowgate_transform_transform_description_t *ret);
-bool exports_snowgate_transform_transform_configure(plugin_string_t *config, plugin_string_t *err);
+bool exports_snowgate_transform_transform_configure(plugin_string_t *config, plugin_list_string_t *tables, plugin_string_t *err);
 bool exports_snowgate_transform_transform_process(exports_snowgate_transform_transform_batch_t *input, exports_snowgate_transform_transform_output_t *ret, plugin_string_t *err);
 
 // Helper Functions
@@ -205,6 +224,8 @@ void exports_snowgate_transform_transform_batch_free(exports_snowgate_transform_
 void plugin_tuple2_u32_string_free(plugin_tuple2_u32_string_t *ptr);
 
 void plugin_list_tuple2_u32_string_free(plugin_list_tuple2_u32_string_t *ptr);
+
+void plugin_list_string_free(plugin_list_string_t *ptr);
 
 void exports_snowgate_transform_transform_output_free(exports_snowgate_transform_transform_output_t *ptr);
 

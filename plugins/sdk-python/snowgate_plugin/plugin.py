@@ -27,6 +27,9 @@ class Plugin(ABC):
     needs: ClassVar[frozenset[Column]] = frozenset({Column.VALUES})
     """The columns it reads. The others are not sent, and look as if no record had them."""
 
+    routes: ClassVar[bool] = False
+    """Whether it sends records to tables with `route_to`."""
+
     config_schema: ClassVar[Mapping[str, Any] | None] = None
     """A JSON Schema of its options, for tools."""
 
@@ -34,6 +37,9 @@ class Plugin(ABC):
         """Takes the options. A `ValueError` stops the gateway at start, with its words: say which option is wrong and what it may be."""
         for unknown in config:
             raise ValueError(f"unknown option `{unknown}`, there are none")
+
+    def tables(self, tables: list[str]) -> None:
+        """Takes the pipeline's `more_tables`, right after the options. A `ValueError` stops the gateway at start, with its words."""
 
     @abstractmethod
     def transform(self, record: Record) -> Verdict:

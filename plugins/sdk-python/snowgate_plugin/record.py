@@ -18,11 +18,13 @@ class Header(NamedTuple):
 class Record:
     """One record of a batch."""
 
-    __slots__ = ("_batch", "_index")
+    __slots__ = ("_batch", "_index", "table")
 
     def __init__(self, batch: Any, index: int) -> None:
         self._batch = batch
         self._index = index
+        self.table: str | None = None
+        """Where it was sent to."""
 
     @property
     def topic(self) -> str:
@@ -50,6 +52,14 @@ class Record:
     @property
     def key(self) -> bytes | None:
         return item(self._batch.keys, self._index)
+
+    def route_to(self, table: str) -> None:
+        """Sends the record to `table`, whether it is kept or replaced; all of its outputs go there. The last call counts.
+
+        The plugin's `routes` must be true. `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is
+        sent to another is rejected.
+        """
+        self.table = table
 
     def text(self) -> str | None:
         """The value as text, `None` for a tombstone. Bytes that are no UTF-8 reject the record."""

@@ -2,12 +2,12 @@
 
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import log
 from .plugin import Plugin
 from .record import Record, Reject, item
-from .verdict import REJECT, REPLACE, Verdict, reject, well_formed
+from .verdict import KEEP, REJECT, REPLACE, Verdict, reject, well_formed
 
 MESSAGE_CHARACTERS = 1024
 """The gateway reads no more of a message."""
@@ -39,19 +39,20 @@ def export(plugin: type[Plugin]) -> type:
             for column in plugin.needs:
                 needs |= wit.Columns[column.value]
             schema = plugin.config_schema
-            return wit.Description(plugin.name, plugin.version, needs, None if schema is None else json.dumps(schema))
+            return wit.Description(plugin.name, plugin.version, needs, plugin.routes, None if schema is None else json.dumps(schema))
 
-        def configure(self, config: str) -> None:
+        def configure(self, config: str, tables: list[str]) -> None:
             nonlocal configured
             try:
                 configured = plugin(json.loads(config))
+                configured.tables(tables)
             except Exception as error:
                 raise Err(_said(error, ValueError)) from None
 
         def process(self, input: wit.Batch) -> wit.Output:
             assert configured is not None, "the gateway configures before it sends records"
             try:
-                verdicts, sources, values, keys, failures = run(configured, input)
+                answer = run(configured, input)
                 for name, n in _counts.items():
                     metrics.add(name, n)
             except Exception as error:
@@ -59,22 +60,40 @@ def export(plugin: type[Plugin]) -> type:
                 raise Err(_said(error)) from None
             finally:
                 _counts.clear()
-            return wit.Output(verdicts, sources, wit.Column(*pack(values)), wit.Column(*pack(keys or [])), failures)
+            values, keys = wit.Column(*pack(answer.values)), wit.Column(*pack(answer.keys or []))
+            return wit.Output(answer.verdicts, answer.sources, values, keys, answer.failures, answer.tables, answer.routes)
 
     return Transform
 
 
-def run(plugin: Plugin, input: Any) -> tuple[bytes, list[int], list[bytes | None], list[bytes | None] | None, list[tuple[int, str]]]:
-    """Shows a batch to the plugin: verdicts, sources, values, keys if one has a key of its own, and what was wrong with which record."""
+class Answer(NamedTuple):
+    """What became of a batch."""
+
+    verdicts: bytes
+    sources: list[int]
+    values: list[bytes | None]
+    keys: list[bytes | None] | None
+    """`None` unless an output has a key of its own."""
+    failures: list[tuple[int, str]]
+    tables: list[str]
+    routes: list[int]
+    """Empty unless a record was sent to a table."""
+
+
+def run(plugin: Plugin, input: Any) -> Answer:
+    """Shows a batch to the plugin."""
     transform = plugin.transform
     verdicts = bytearray()
     sources: list[int] = []
     values: list[bytes | None] = []
     keys: list[bytes | None] | None = None
     failures: list[tuple[int, str]] = []
+    tables: dict[str, int] = {}
+    routes: list[int] = []
     for index in range(input.count):
+        record = Record(input, index)
         try:
-            verdict = transform(Record(input, index))
+            verdict = transform(record)
         except Reject as why:
             verdict = reject(str(why))
         if not isinstance(verdict, Verdict):
@@ -92,8 +111,11 @@ def run(plugin: Plugin, input: Any) -> tuple[bytes, list[int], list[bytes | None
             sources.append(index)
         if code == REJECT:
             failures.append((index, well_formed(message[:MESSAGE_CHARACTERS])))
+        if record.table is not None and code in (KEEP, REPLACE):
+            routes = routes or [0] * input.count
+            routes[index] = tables.setdefault(record.table, len(tables) + 1)
         verdicts.append(code)
-    return bytes(verdicts), sources, values, keys, failures
+    return Answer(bytes(verdicts), sources, values, keys, failures, list(tables), routes)
 
 
 def pack(items: list[bytes | None]) -> tuple[bytes, list[int], bytes]:

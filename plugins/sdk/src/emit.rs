@@ -1,6 +1,7 @@
 //! Where a plugin writes what stands in for a record: straight into the answer's columns.
 //!
-//! Invariant: `values`, `sources` and, once a plugin has set any key, `keys` have the same number of items.
+//! Invariant: `values`, `sources` and, once a plugin has set any key, `keys` have the same number of items. `routes` ends with the last
+//! record that was sent to a table, and each of `tables` is the table of at least one.
 
 use serde::Serialize;
 
@@ -14,12 +15,14 @@ pub struct Emit<'a> {
     output: &'a mut Output,
     source: u32,
     first: usize,
+    /// How many tables the records before this one name.
+    named: usize,
 }
 
 impl<'a> Emit<'a> {
     pub(crate) fn new(batch: &'a Batch, output: &'a mut Output, source: u32) -> Emit<'a> {
-        let first = output.sources.len();
-        Emit { batch, output, source, first }
+        let (first, named) = (output.sources.len(), output.tables.len());
+        Emit { batch, output, source, first, named }
     }
 
     /// Adds an output with this value and the record's own key.
@@ -85,6 +88,27 @@ impl<'a> Emit<'a> {
             push(&mut self.output.keys, item(&self.batch.keys, self.source as usize));
         }
         self.output.sources.push(self.source);
+    }
+
+    /// Sends the record to `table`, whether it is kept or replaced; all of its outputs go there. The last call counts. The plugin's
+    /// [`ROUTES`](crate::Transform::ROUTES) must be true.
+    ///
+    /// `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is sent to another is rejected.
+    pub fn route_to(&mut self, table: &str) {
+        self.withdraw_route();
+        let tables = &mut self.output.tables;
+        let at = tables.iter().position(|known| known == table).unwrap_or_else(|| {
+            tables.push(table.to_owned());
+            tables.len() - 1
+        });
+        self.output.routes.resize(self.source as usize, 0);
+        self.output.routes.push(at as u32 + 1);
+    }
+
+    /// Forgets where this record was sent to.
+    pub(crate) fn withdraw_route(&mut self) {
+        self.output.routes.truncate(self.source as usize);
+        self.output.tables.truncate(self.named);
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -79,6 +79,9 @@ pub trait Transform: Sized + 'static {
     /// The columns it reads. The others are not sent, and look as if every record had none.
     const NEEDS: Columns = Columns::VALUES;
 
+    /// Whether it sends records to tables with [`route_to`](Emit::route_to).
+    const ROUTES: bool = false;
+
     /// A JSON Schema of its options, for tools: `Some(include_str!("../config.schema.json"))`, where
     /// [`assert_schema`](testing::assert_schema) keeps the file. In a file because to derive it in the component would make that half
     /// as large again.
@@ -87,6 +90,12 @@ pub trait Transform: Sized + 'static {
     /// Makes the plugin, once for each instance. An error is shown to the operator and the gateway does not start: say which
     /// option is wrong and what it may be.
     fn new(config: Self::Config) -> Result<Self, String>;
+
+    /// Takes the pipeline's `more_tables`, right after [`new`](Transform::new); for a plugin whose options name tables. An error is shown to
+    /// the operator and the gateway does not start.
+    fn tables(&mut self, _tables: &[String]) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Sees all records of a batch before they come one by one; for what is better done once a batch.
     fn begin(&mut self, _records: Records<'_>) {}
@@ -152,8 +161,11 @@ macro_rules! export {
                     $crate::runner::describe::<$transform>()
                 }
 
-                fn configure(config: ::std::string::String) -> ::std::result::Result<(), ::std::string::String> {
-                    let runner = $crate::runner::Runner::new(&config)?;
+                fn configure(
+                    config: ::std::string::String,
+                    tables: ::std::vec::Vec<::std::string::String>,
+                ) -> ::std::result::Result<(), ::std::string::String> {
+                    let runner = $crate::runner::Runner::new(&config, &tables)?;
                     RUNNER.with_borrow_mut(|slot| *slot = ::std::option::Option::Some(runner));
                     ::std::result::Result::Ok(())
                 }
@@ -171,7 +183,6 @@ macro_rules! export {
 
         // Outside of a component nothing calls the plugin but its tests; it is no dead code for that.
         #[cfg(not(target_family = "wasm"))]
-        const _: fn(&str) -> ::std::result::Result<$crate::runner::Runner<$transform>, ::std::string::String> =
-            $crate::runner::Runner::<$transform>::new;
+        const _: $crate::runner::Start<$transform> = $crate::runner::Runner::<$transform>::new;
     };
 }

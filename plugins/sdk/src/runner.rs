@@ -19,6 +19,9 @@ pub struct Runner<T> {
     expected: Expected,
 }
 
+/// From a configuration and the pipeline's tables to a plugin.
+pub type Start<T> = fn(&str, &[String]) -> Result<Runner<T>, String>;
+
 #[derive(Default)]
 struct Expected {
     bytes: usize,
@@ -30,16 +33,19 @@ pub fn describe<T: Transform>() -> Description {
         name: T::NAME.to_owned(),
         version: T::VERSION.to_owned(),
         needs: T::NEEDS,
+        routes: T::ROUTES,
         config_schema: T::CONFIG_SCHEMA.map(str::to_owned),
     }
 }
 
 impl<T: Transform> Runner<T> {
-    pub fn new(config: &str) -> Result<Runner<T>, String> {
+    pub fn new(config: &str, tables: &[String]) -> Result<Runner<T>, String> {
         tell_panics();
         let config = if config.trim().is_empty() { "{}" } else { config };
         let config = serde_json::from_str(config).map_err(|error| without_position(&error))?;
-        Ok(Runner { transform: T::new(config)?, expected: Expected::default() })
+        let mut transform = T::new(config)?;
+        transform.tables(tables)?;
+        Ok(Runner { transform, expected: Expected::default() })
     }
 
     pub fn process(&mut self, batch: &Batch) -> Output {
@@ -54,6 +60,8 @@ impl<T: Transform> Runner<T> {
             },
             keys: Column { data: Vec::new(), ends: Vec::new(), nulls: Vec::new() },
             failures: Vec::new(),
+            tables: Vec::new(),
+            routes: Vec::new(),
         };
         self.transform.begin(Records::new(batch));
         for index in 0..count {
@@ -64,6 +72,9 @@ impl<T: Transform> Runner<T> {
             }
             if answer != Ok(Verdict::Replace) {
                 emit.withdraw();
+                if answer != Ok(Verdict::Keep) {
+                    emit.withdraw_route();
+                }
             }
             output.verdicts.push(match answer {
                 Ok(Verdict::Keep) => KEEP,
@@ -77,6 +88,10 @@ impl<T: Transform> Runner<T> {
             });
         }
         self.transform.end();
+        if !output.routes.is_empty() {
+            assert!(T::ROUTES, "the plugin sends records to tables, so its ROUTES must be true");
+            output.routes.resize(count, 0);
+        }
         self.expected = Expected { bytes: output.values.data.len() * 9 / 8, outputs: output.sources.len() };
         output
     }

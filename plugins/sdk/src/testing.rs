@@ -98,7 +98,13 @@ pub struct Bench<T> {
 impl<T: Transform> Bench<T> {
     /// Configures the plugin; the error is what an operator would read.
     pub fn new(config: &str) -> Result<Bench<T>, String> {
-        Ok(Bench { runner: Runner::new(config)?, topic: "bench".to_owned(), partition: 0, offset: 0 })
+        Bench::with_tables(config, &[])
+    }
+
+    /// The same in a pipeline that has these `tables`.
+    pub fn with_tables(config: &str, tables: &[&str]) -> Result<Bench<T>, String> {
+        let tables: Vec<String> = tables.iter().map(|name| (*name).to_owned()).collect();
+        Ok(Bench { runner: Runner::new(config, &tables)?, topic: "bench".to_owned(), partition: 0, offset: 0 })
     }
 
     /// Says where the next record comes from. Those after it follow in the same partition.
@@ -202,6 +208,7 @@ mod tests {
         const NAME: &'static str = "obedient";
         const VERSION: &'static str = "0";
         const NEEDS: Columns = Columns::VALUES.union(Columns::KEYS);
+        const ROUTES: bool = true;
 
         fn new(_: NoOptions) -> Result<Obedient, String> {
             Ok(Obedient)
@@ -221,6 +228,17 @@ mod tests {
                     Ok(Verdict::Replace)
                 }
                 Some(b"nothing") => Ok(Verdict::Replace),
+                Some([b'>', table @ ..]) => {
+                    emit.value(b"routed");
+                    emit.route_to("OVERRULED");
+                    emit.route_to(std::str::from_utf8(table).unwrap());
+                    match record.key() {
+                        Some(b"drop") => Ok(Verdict::Drop),
+                        Some(b"reject") => Err("no".into()),
+                        Some(b"keep") => Ok(Verdict::Keep),
+                        _ => Ok(Verdict::Replace),
+                    }
+                }
                 Some(b"half") => {
                     emit.value(b"half");
                     Err(Reject("x".repeat(5000)))
@@ -247,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_key_set_late_leaves_earlier_outputs_theirs() {
-        let mut runner = Runner::<Obedient>::new("{}").unwrap();
+        let mut runner = Runner::<Obedient>::new("{}", &[]).unwrap();
         let mut batch = Batch {
             topic: String::new(),
             partition: 0,
@@ -264,6 +282,33 @@ mod tests {
         let keys: Vec<_> = (0..4).map(|index| item(&output.keys, index)).collect();
         assert_eq!(keys, [Some(&b"own"[..]), Some(b"own"), Some(b"new"), Some(b"own")]);
         assert_eq!(output.sources, [0; 4]);
+    }
+
+    #[test]
+    fn a_record_goes_to_the_table_it_was_sent_to_last_and_no_other_names_one() {
+        let mut runner = Runner::<Obedient>::new("{}", &[]).unwrap();
+        let mut batch = Columnar::<Obedient>::new("", 0);
+        let records: [(&str, &str); 8] = [
+            ("split", ""),
+            (">A", ""),
+            (">B", "keep"),
+            (">C", "drop"),
+            (">A", "reject"),
+            (">B", ""),
+            (">OVERRULED", ""),
+            ("keep", ""),
+        ];
+        for (value, key) in records {
+            batch.push(0, 0, Some(key.as_bytes()), Some(value.as_bytes()), &[]);
+        }
+        let output = runner.process(&batch.0);
+        assert_eq!(output.verdicts, [2, 2, 0, 1, 3, 2, 2, 0]);
+        assert_eq!(output.tables, ["A", "B", "OVERRULED"]);
+        assert_eq!(output.routes, [0, 1, 2, 0, 0, 2, 3, 0]);
+        let mut without = Columnar::<Obedient>::new("", 0);
+        without.push(0, 0, None, Some(b"keep"), &[]);
+        let output = runner.process(&without.0);
+        assert!(output.tables.is_empty() && output.routes.is_empty());
     }
 
     #[test]

@@ -179,7 +179,7 @@ fn a_component_says_what_it_is_or_why_it_does_not_fit() {
     let folder = world.folder();
     let filter = plugin("symbol_filter.wasm");
     let read = author(folder, &["inspect", filter.to_str().unwrap()]).succeeded();
-    for piece in ["symbol-filter 0.1.0", "snowgate:transform@0.1.0", "keep | drop | reject", "this gateway loads it"] {
+    for piece in ["symbol-filter 0.1.0", "snowgate:transform@0.2.0", "keep | drop | reject", "this gateway loads it"] {
         assert!(read.out.contains(piece), "`{piece}` is missing in {}", read.out);
     }
     let json = author(folder, &["inspect", filter.to_str().unwrap(), "--json"]).succeeded().json();

@@ -28,7 +28,7 @@ fn rows_of(language: &str, entry: &str, with: &str, values: &[&str], rows: usize
     fs::copy(fixtures.join(entry), project.join(entry)).expect("the project is ours");
     fs::remove_dir_all(project.join("tests")).expect("the template has cases");
     fs::create_dir_all(project.join("tests/everything")).expect("the project is ours");
-    for file in ["input.jsonl", "expected.jsonl"] {
+    for file in ["input.jsonl", "tables.json", "expected.jsonl"] {
         fs::copy(fixtures.join("case").join(file), project.join("tests/everything").join(file)).expect("the project is ours");
     }
     let tested = plugin(&project, &["test", "--json"]);

@@ -16,4 +16,5 @@ mod reload;
 mod restart;
 mod shutdown;
 mod snowflake_faults;
+mod tables;
 mod traces;

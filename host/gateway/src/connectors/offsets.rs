@@ -17,7 +17,7 @@ use snowgate_snowflake::client::Client;
 use snowgate_snowflake::error::Failure as Outcome;
 
 use crate::group::Route;
-use crate::memo::Memo;
+use crate::memo::{Memo, TableMemo};
 use crate::report;
 use crate::settings::{PipelineSettings, Topics};
 
@@ -62,8 +62,9 @@ pub(super) async fn alter(pipeline: PipelineSettings, client: &Client, changes: 
 /// A group offset with what stands beside it.
 fn written(pipeline: &PipelineSettings, at: &TopicPartition, next: Offset, token: Option<Offset>) -> GroupOffset {
     let route = Route::new(pipeline, &at.topic);
-    let channel = route.channel(at).channel;
-    let metadata = Memo { committed_offset: token, row_errors: Some(0), channel: &channel, table: &route.table }.to_text();
+    let channel = route.table().channel(at).channel;
+    let tables = vec![TableMemo { table: &route.table().name, committed_offset: token, row_errors: Some(0) }];
+    let metadata = Memo { channel: &channel, tables, routing: None, at_rest: false }.to_text();
     GroupOffset { topic_partition: at.clone(), next, metadata }
 }
 
@@ -103,7 +104,7 @@ async fn move_channel(
     at: &TopicPartition,
     next: Option<Offset>,
 ) -> Result<Option<Offset>, Failure> {
-    let channel = Route::new(pipeline, &at.topic).channel(at);
+    let channel = Route::new(pipeline, &at.topic).table().channel(at);
     let failed = |error: snowgate_snowflake::Error| {
         let why = report::trace(&error, error.hint().as_deref());
         Failure(format!("the group's offsets were changed, channel {channel} was not: ask once more\n  because: {why}"))

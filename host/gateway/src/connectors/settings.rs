@@ -16,7 +16,7 @@ use snowgate_transform::{Capability, Limits, PluginSettings};
 
 use super::Worker;
 use crate::settings::{
-    Letters, OnError, OnRegression, OnTombstone, PipelineKind, PipelineSettings, Tables, Topics, TransformSettings,
+    Letters, OnError, OnRegression, OnRoutingChange, OnTombstone, PipelineKind, PipelineSettings, Tables, Topics, TransformSettings,
 };
 use crate::units::ByteSize;
 
@@ -51,6 +51,7 @@ pub(super) fn pipeline(connector: &ConnectorSettings, worker: &Worker) -> Result
         snowflake: Arc::new(snowflake(&connector.snowflake, worker)?),
         topics,
         tables: Tables::Connector { map: connector.topic_map.clone(), names: connector.table_names },
+        more_tables: Vec::new(),
         create_tables: connector.create_tables,
         channel_prefix: match connector.channel_names {
             ChannelNames::Topic => String::new(),
@@ -69,6 +70,7 @@ pub(super) fn pipeline(connector: &ConnectorSettings, worker: &Worker) -> Result
             Tombstones::Ignore => OnTombstone::Drop,
         },
         on_regression: OnRegression::Block,
+        on_routing_change: OnRoutingChange::Block,
         workers: connector.tasks_max.clamp(1, MAX_WORKERS),
         plugins: connector.plugins_before.iter().map(plugin).collect(),
         road: Some(Arc::new(connector.road.clone())),
@@ -148,6 +150,7 @@ fn plugin(step: &PluginStep) -> TransformSettings {
         allow: Capability::ALL.into_iter().filter(|capability| step.allow.contains(&capability.as_str())).collect(),
         config_json: step.config_json.clone(),
         limits: Limits::default(),
+        tables: Arc::default(),
     };
     // A connector's `errors.tolerance` speaks for all of its steps.
     TransformSettings { plugin, version: None, on_reject: None, on_trap: None }
@@ -209,7 +212,7 @@ mod tests {
         // Java's hash of the topic, as the connector appends it.
         assert_eq!(pipeline.table("other-topic").table, "OTHER_TOPIC_1509676082");
         assert_eq!((pipeline.rows.mode, pipeline.rows.metadata.push_time), (RowMode::Content, false));
-        let channel = Route::new(&pipeline, "binance_kline").channel(&TopicPartition::new("binance_kline", 2));
+        let channel = Route::new(&pipeline, "binance_kline").table().channel(&TopicPartition::new("binance_kline", 2));
         assert_eq!(channel.channel, "binance_kline_2");
         assert_eq!(pipeline.on_error, OnError::Block);
     }
@@ -224,7 +227,7 @@ mod tests {
         let pipeline = of(V4, &more);
         assert_eq!(pipeline.table("binance_kline").table, "binance_kline");
         assert_eq!((pipeline.rows.mode, pipeline.rows.metadata.push_time), (RowMode::Columns, true));
-        let channel = Route::new(&pipeline, "binance_kline").channel(&TopicPartition::new("binance_kline", 2));
+        let channel = Route::new(&pipeline, "binance_kline").table().channel(&TopicPartition::new("binance_kline", 2));
         assert_eq!(channel.channel, "snowflake-sink_binance_kline_2");
     }
 

@@ -145,6 +145,8 @@ pub(crate) enum BlockReason {
     DeadLettersRefused,
     /// A plugin cannot be started again.
     PluginsFailed,
+    /// What was read by another routing may be committed in one table and not in another.
+    RoutingChanged,
     /// The partition cannot be read: corrupt batch, missing topic, missing right.
     Unreadable,
 }
@@ -163,6 +165,7 @@ impl BlockReason {
             BlockReason::RowsRejected => "rows_rejected",
             BlockReason::DeadLettersRefused => "dead_letters_refused",
             BlockReason::PluginsFailed => "plugins_failed",
+            BlockReason::RoutingChanged => "routing_changed",
             BlockReason::Unreadable => "unreadable",
         }
     }
@@ -190,6 +193,10 @@ impl BlockReason {
             }
             BlockReason::DeadLettersRefused => "see that the dead letter topic exists and may be written; it goes on by itself",
             BlockReason::PluginsFailed => "see the error before this one; mend the plugin, then reload (SIGHUP)",
+            BlockReason::RoutingChanged => {
+                "plugins, their options or tables changed while rows were on their way: start once as it was before, stop it in order and \
+                 change it then; or, if records may be doubled or missing, start once with `on_routing_change = \"accept\"`"
+            }
             BlockReason::Unreadable => "see the error before this one; start again when it is mended",
         }
     }
@@ -215,6 +222,19 @@ impl BlockReason {
     /// holds bodies back by one that lets them go.
     pub(super) fn outranks(self, held: BlockReason) -> bool {
         self != held && (held.may_pass() || (!self.may_pass() && self.holds_appends() && !held.holds_appends()))
+    }
+
+    /// Whether the cause lies with one table.
+    pub(crate) fn is_of_table(self) -> bool {
+        matches!(
+            self,
+            BlockReason::ChannelRegressed
+                | BlockReason::TokenAheadOfLog
+                | BlockReason::ChannelContended
+                | BlockReason::PermissionDenied
+                | BlockReason::ObjectMissing
+                | BlockReason::RowsRejected
+        )
     }
 
     /// Whether the cause may go away without this process being told.
@@ -288,6 +308,8 @@ pub(crate) enum Action<C> {
     },
     /// Kafka may start to read at this offset, or where the configuration says.
     StartAt(Option<Offset>),
+    /// Kafka may start to read at the oldest record that it holds.
+    StartAtBeginning,
     /// Close the open body under this name.
     Seal {
         body: BodyId,

@@ -127,6 +127,10 @@ impl Held {
         self.bodies.iter_mut().find(|body| body.id == id && body.state == BodyState::InFlight)
     }
 
+    pub(super) fn is_in_flight(&self, id: BodyId) -> bool {
+        self.bodies.iter().any(|body| body.id == id && body.state == BodyState::InFlight)
+    }
+
     pub(super) fn has_appended(&self) -> bool {
         self.bodies.iter().any(|body| matches!(body.state, BodyState::Appended { .. }))
     }

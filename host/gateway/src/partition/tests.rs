@@ -5,6 +5,7 @@
 
 mod appending;
 mod blocking;
+mod lanes;
 mod leaving;
 mod opening;
 mod settling;

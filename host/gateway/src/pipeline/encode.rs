@@ -1,7 +1,8 @@
-//! Records → rows in the open body, and what becomes of those that make none.
+//! Records → rows in the open bodies, and what becomes of those that make none.
 //!
-//! Survivors and rejected records are taken in the order of their offsets, until the batch is finished or the open body has no room.
-//! All rows of one record go into one body, or none of them.
+//! Survivors and rejected records are taken in the order of their offsets, until the batch is finished or a table's open body has no
+//! room. All rows of one record go into one body, or none of them. Every lane hears how far the batch was looked at, and of all dead
+//! letters, so that none is ever ahead of one.
 
 use std::time::SystemTime;
 
@@ -13,63 +14,75 @@ use tracing::{debug, error, warn};
 use super::Pipeline;
 use crate::killpoint::kill_point;
 use crate::letter;
-use crate::partition::{Encoded, Event};
+use crate::partition::{Encoded, Event, OWN, To};
+use crate::pipeline::lane::RowsOfLane;
 use crate::settings::{OnError, OnTombstone};
 use crate::stages::Cause;
-use crate::traces::{BodyTrace, Times};
 use crate::worker::{Tools, Turn, Work};
 
 impl Pipeline {
-    /// Batch → rows in the open body, until the batch is finished or there is no room.
+    /// Batch → rows in the open bodies, until the batch is finished or there is no room.
     pub(super) fn encode_all(&mut self, work: &mut Work, tools: &mut Tools) -> Turn {
         loop {
-            let begun = self.origin.is_some().then(SystemTime::now);
-            let (encoded, end) = self.encode(work, tools);
-            if let Some(encoded) = encoded {
-                if let Some(begun) = begun {
-                    self.trace_encoded(work, &encoded, begun);
-                }
-                kill_point("encoded");
-                self.on(Event::Encoded(encoded), tools);
-            }
+            let begun = self.lanes[OWN].origin.is_some().then(SystemTime::now);
+            let (looked_at, end) = self.encode(work, tools);
+            self.tell_lanes(looked_at, work, begun, tools);
             match end {
                 EncodeEnd::Finished => return Turn::Worked,
-                EncodeEnd::BodyFull => {
-                    self.on(Event::BodyFull, tools);
-                    if !self.machine.wants_records() {
+                EncodeEnd::BodyFull(lane) => {
+                    self.on(To::Lane(lane), Event::BodyFull, tools);
+                    if !self.machines.wants_records() {
                         return Turn::Idle;
                     }
                 }
-                EncodeEnd::Full if self.machine.wants_records() => {}
+                EncodeEnd::Full if self.machines.wants_records() => {}
                 EncodeEnd::Full => return Turn::Idle,
                 EncodeEnd::Later => return Turn::Starved,
                 EncodeEnd::Refused => {
-                    self.on(Event::RecordRefused, tools);
+                    self.on(To::Lane(OWN), Event::RecordRefused, tools);
                     return Turn::Idle;
                 }
                 EncodeEnd::DeadLettersRefused => {
-                    self.on(Event::DeadLetterFailed, tools);
+                    self.on(To::All, Event::DeadLetterFailed, tools);
                     return Turn::Idle;
                 }
             }
         }
     }
 
-    /// The trace of the open body takes in what the body took in.
-    fn trace_encoded(&mut self, work: &mut Work, encoded: &Encoded, begun: SystemTime) {
-        let Some(origin) = &self.origin else { return };
-        let times = work.times.take();
-        let first = || BodyTrace::begin(origin, encoded.range.first(), times.map_or(begun, Times::asked));
-        let trace = self.trace.get_or_insert_with(first);
-        trace.take_in(&work.batch, encoded.range, encoded.dead_letters.len(), times, begun);
+    /// Each lane takes in what is new to it of the records that were looked at.
+    fn tell_lanes(&mut self, looked_at: LookedAt, work: &mut Work, begun: Option<SystemTime>, tools: &mut Tools) {
+        let Some(last) = looked_at.last else { return };
+        let times = begun.and_then(|_| work.times.take());
+        let several = self.lanes.len() > 1;
+        for lane in 0..self.lanes.len() {
+            let resume_after = self.machines.of(lane).resume_after();
+            let Some(first) = first_after(work, resume_after).filter(|first| *first <= last) else { continue };
+            let RowsOfLane { records, last_with_rows } = std::mem::take(&mut self.lanes[lane].rows);
+            let dead_letters = match several {
+                true => looked_at.dead_letters.iter().copied().filter(|offset| Some(*offset) > resume_after).collect(),
+                false => looked_at.dead_letters.clone(),
+            };
+            let range = OffsetRange::new(first, last);
+            let encoded = Encoded { range, records, last_with_rows, body_bytes: self.lanes[lane].body.bytes(), dead_letters };
+            if let Some(begun) = begun {
+                self.lanes[lane].trace_encoded(work, &encoded, times, begun);
+            }
+            kill_point("encoded");
+            self.on(To::Lane(lane), Event::Encoded(encoded), tools);
+        }
     }
 
-    /// As many records as the open body has room for.
-    fn encode(&mut self, work: &mut Work, tools: &mut Tools) -> (Option<Encoded>, EncodeEnd) {
-        let resume_after = self.machine.resume_after();
-        let (record_room, byte_room) = self.machine.room();
-        let whole = work.batch.range().expect("an empty batch is not encoded");
-        let mut progress = EncodedSoFar { first: first_after(work, resume_after), ..EncodedSoFar::default() };
+    /// As many records as the open bodies have room for.
+    fn encode(&mut self, work: &mut Work, tools: &mut Tools) -> (LookedAt, EncodeEnd) {
+        let routed = work.survivors().0.is_routed();
+        // Where it would have gone is not known of a record that a stage did not take, so it is passed over only where every table
+        // is past it.
+        let rejected_after = self.machines.iter().map(|machine| machine.resume_after()).min().flatten();
+        let mut looked_at = LookedAt::default();
+        let mut lane = OWN;
+        let mut room = self.machines.of(lane).room();
+        let mut resume_after = self.machines.of(lane).resume_after();
         let end = loop {
             let (survivors, rejected) = work.survivors();
             let next_record = (work.next_record < survivors.len()).then(|| survivors.record(work.next_record));
@@ -81,63 +94,67 @@ impl Pipeline {
                 (None, Some(_)) => true,
                 (Some(_), None) => false,
             };
-            if progress.records >= record_room || self.body.bytes() >= byte_room {
-                break EncodeEnd::Full;
-            }
             if rejection {
                 let (rejected, record) = next_rejected.expect("it was looked at above");
-                if Some(record.offset()) > resume_after {
+                if Some(record.offset()) > rejected_after {
                     match self.set_aside(record, &rejected.cause) {
-                        Ok(kind) => progress.passed(record.offset(), kind),
+                        Ok(kind) => looked_at.passed(record.offset(), kind),
                         Err(end) => break end,
                     }
                 }
+                looked_at.last = Some(record.offset());
                 work.next_rejected += 1;
                 continue;
             }
             let record = next_record.expect("it was looked at above");
+            if routed {
+                lane = self.route.lane(record.route());
+                room = self.machines.of(lane).room();
+                resume_after = self.machines.of(lane).resume_after();
+            }
             let siblings = siblings(survivors.offsets(), work.next_record);
             if Some(record.offset()) > resume_after {
+                if self.lanes[lane].rows.records >= room.0 || self.lanes[lane].body.bytes() >= room.1 {
+                    break EncodeEnd::Full;
+                }
                 let original = || original_of(work, record);
-                match self.encode_record(survivors, work.next_record..work.next_record + siblings, original, tools) {
-                    Ok(kind) => progress.passed(record.offset(), kind),
+                match self.encode_record(lane, survivors, work.next_record..work.next_record + siblings, original, tools) {
+                    Ok(Passed::Rows) => self.lanes[lane].rows.take_in(record.offset()),
+                    Ok(kind) => looked_at.passed(record.offset(), kind),
                     Err(end) => break end,
                 }
             }
+            looked_at.last = Some(record.offset());
             work.next_record += siblings;
         };
-        let last = if matches!(end, EncodeEnd::Finished) { Some(whole.last()) } else { progress.last };
-        let encoded = progress.first.zip(last).filter(|(first, last)| first <= last).map(|(first, last)| Encoded {
-            range: OffsetRange::new(first, last),
-            records: progress.records,
-            last_with_rows: progress.last_with_rows,
-            body_bytes: self.body.bytes(),
-            dead_letters: progress.dead_letters,
-        });
-        (encoded, end)
+        if matches!(end, EncodeEnd::Finished) {
+            looked_at.last = Some(work.batch.range().expect("an empty batch is not encoded").last());
+        }
+        (looked_at, end)
     }
 
     /// All rows of one record, or none of them.
     fn encode_record<'a>(
         &mut self,
+        lane: usize,
         survivors: &'a RecordBatch,
         indexes: std::ops::Range<usize>,
         original: impl Fn() -> Record<'a>,
         tools: &mut Tools,
     ) -> Result<Passed, EncodeEnd> {
         let offset = survivors.record(indexes.start).offset();
-        if self.machine.is_refused(offset) {
+        if self.machines.of(lane).is_refused(offset) {
             return self.set_aside(original(), &Cause::of_row("refused_by_snowflake", "Snowflake refused this row by itself"));
         }
         let rows = indexes.len() as u32;
-        if self.body.capacity() == 0 {
-            self.body.give_buffer(tools.take_buffer());
+        if self.lanes[lane].body.capacity() == 0 {
+            self.lanes[lane].body.give_buffer(tools.take_buffer());
         }
         for (emit_index, index) in indexes.enumerate() {
             let record = survivors.record(index);
             let on_tombstone = self.context.settings.on_tombstone;
             if record.value().is_none() && on_tombstone != OnTombstone::Row {
-                self.body.abandon_record();
+                self.lanes[lane].body.abandon_record();
                 return match on_tombstone {
                     OnTombstone::DeadLetter => self.set_aside(original(), &Cause::of_row("tombstone", "the record has no value")),
                     OnTombstone::Drop | OnTombstone::Row => {
@@ -148,22 +165,22 @@ impl Pipeline {
             }
             let emit_index = (rows > 1).then_some(emit_index as u32);
             let written = match record.value() {
-                Some(_) => self.rows.write(record, emit_index, self.body.buffer()),
-                None => self.rows.write_tombstone(record, self.body.buffer()),
+                Some(_) => self.rows.write(record, emit_index, self.lanes[lane].body.buffer()),
+                None => self.rows.write_tombstone(record, self.lanes[lane].body.buffer()),
             };
             if let Err(error) = written
-                && let Err(cause) = self.write_again(record, original(), emit_index, &error)
+                && let Err(cause) = self.write_again(lane, record, original(), emit_index, &error)
             {
-                self.body.abandon_record();
+                self.lanes[lane].body.abandon_record();
                 return self.set_aside(original(), &cause);
             }
         }
-        if !self.body.is_empty() && self.body.buffer().len() > self.context.policy.body_bytes {
+        if !self.lanes[lane].body.is_empty() && self.lanes[lane].body.buffer().len() > self.context.policy.body_bytes {
             // It begins the next body; alone it may be as large as a request carries.
-            self.body.abandon_record();
-            return Err(EncodeEnd::BodyFull);
+            self.lanes[lane].body.abandon_record();
+            return Err(EncodeEnd::BodyFull(lane));
         }
-        match self.body.end_record(offset, rows, &mut tools.compressor) {
+        match self.lanes[lane].body.end_record(offset, rows, &mut tools.compressor) {
             Ok(()) => Ok(Passed::Rows),
             Err(error) => self.set_aside(original(), &Cause::of_row(error.reason(), error.to_string())),
         }
@@ -172,6 +189,7 @@ impl Pipeline {
     /// A connector's record whose value makes no row as it is may make one when its converter has read it.
     fn write_again(
         &mut self,
+        lane: usize,
         record: Record<'_>,
         original: Record<'_>,
         emit_index: Option<u32>,
@@ -188,7 +206,7 @@ impl Pipeline {
         // Dropped, or a tombstone by then: neither happens to a value that is not JSON.
         let converted = converted?.iter().next().filter(|record| record.value().is_some()).ok_or_else(|| refused(error))?;
         self.rows.set_form(Form::Json);
-        let written = self.rows.write(converted, emit_index, self.body.buffer());
+        let written = self.rows.write(converted, emit_index, self.lanes[lane].body.buffer());
         self.rows.set_form(form);
         written.map_err(|error| refused(&error))
     }
@@ -246,8 +264,8 @@ enum Passed {
 enum EncodeEnd {
     Finished,
     Full,
-    /// The next record does not fit into what is left of the body.
-    BodyFull,
+    /// The next record does not fit into what is left of this lane's body.
+    BodyFull(usize),
     /// The dead letter producer is full for the moment.
     Later,
     /// A record cannot be loaded, and the configuration says to stop.
@@ -255,25 +273,17 @@ enum EncodeEnd {
     DeadLettersRefused,
 }
 
+/// How far a batch was looked at.
 #[derive(Default)]
-struct EncodedSoFar {
-    first: Option<Offset>,
+struct LookedAt {
     last: Option<Offset>,
-    records: u64,
-    last_with_rows: Option<Offset>,
     dead_letters: Vec<Offset>,
 }
 
-impl EncodedSoFar {
+impl LookedAt {
     fn passed(&mut self, offset: Offset, kind: Passed) {
-        self.last = Some(offset);
-        match kind {
-            Passed::Rows => {
-                self.records += 1;
-                self.last_with_rows = Some(offset);
-            }
-            Passed::DeadLetter => self.dead_letters.push(offset),
-            Passed::Nothing => {}
+        if kind == Passed::DeadLetter {
+            self.dead_letters.push(offset);
         }
     }
 }

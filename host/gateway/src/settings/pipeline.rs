@@ -13,8 +13,10 @@ use snowgate_snowflake::names;
 use snowgate_snowflake::row::{RowMode, RowSettings};
 use snowgate_snowflake::sql::TableName;
 
+use snowgate_transform::Tables as PluginTables;
+
 use super::TransformSettings;
-use crate::config::{OnError, OnRegression, OnTombstone};
+use crate::config::{OnError, OnRegression, OnRoutingChange, OnTombstone};
 
 /// One pipeline, from the configuration file or from a connector's configuration.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub(crate) struct PipelineSettings {
     pub(crate) topics: Topics,
     /// Each topic's table, as Snowflake names it.
     pub(crate) tables: Tables,
+    /// Tables besides these, of the same schema, to which plugins may send records.
+    pub(crate) more_tables: Vec<String>,
     /// Whether a table that is not there is made.
     pub(crate) create_tables: bool,
     /// What stands before `<topic>_<partition>` in a channel's name.
@@ -44,6 +48,7 @@ pub(crate) struct PipelineSettings {
     pub(crate) log_messages: bool,
     pub(crate) on_tombstone: OnTombstone,
     pub(crate) on_regression: OnRegression,
+    pub(crate) on_routing_change: OnRoutingChange,
     pub(crate) workers: u32,
     /// On records as Kafka has them.
     pub(crate) plugins: Vec<TransformSettings>,
@@ -125,8 +130,26 @@ impl PipelineSettings {
                 }
             }
         };
-        let (database, schema) = (self.snowflake.database.clone(), self.snowflake.schema.clone());
-        TableName { database, schema, table }
+        self.in_schema(table)
+    }
+
+    /// A table of the pipeline's schema.
+    pub(crate) fn in_schema(&self, table: String) -> TableName {
+        TableName { database: self.snowflake.database.clone(), schema: self.snowflake.schema.clone(), table }
+    }
+
+    /// Every table that is known by name.
+    pub(crate) fn known_tables(&self) -> Vec<TableName> {
+        let of_topics = self.topics.named().iter().map(|topic| self.table(topic));
+        of_topics.chain(self.more_tables.iter().map(|table| self.in_schema(table.clone()))).collect()
+    }
+
+    /// The same, but plugins may name the tables of `running`.
+    pub(crate) fn with_tables_of(&self, running: &PipelineSettings) -> PipelineSettings {
+        let mut settings = self.clone();
+        let tables = Arc::new(PluginTables::new(&running.more_tables));
+        settings.plugins.iter_mut().for_each(|transform| transform.plugin.tables = tables.clone());
+        settings
     }
 
     /// What transforms call `topic`, where that is another name.
@@ -148,6 +171,7 @@ impl PipelineSettings {
             "database": self.snowflake.database,
             "schema": self.snowflake.schema,
             "tables": tables,
+            "more_tables": self.more_tables,
             "rows": match self.rows.mode {
                 RowMode::Content => "content",
                 RowMode::Columns => "columns",

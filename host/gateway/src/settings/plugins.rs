@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use semver::VersionReq;
-use snowgate_transform::{Capability, Limits, PluginSettings, UnknownCapability};
+use snowgate_transform::{Capability, Limits, PluginSettings, Tables, UnknownCapability};
 
 use super::Check;
 use crate::config::{LimitsConfig, OnError, OnPlugin, PluginsConfig, TransformConfig};
@@ -92,6 +93,7 @@ impl Check<'_> {
         transforms: &[TransformConfig],
         folder: &Path,
         has_dead_letter_topic: bool,
+        tables: &Arc<Tables>,
     ) -> Vec<TransformSettings> {
         let mut names = BTreeSet::new();
         let mut plugins = Vec::new();
@@ -126,6 +128,7 @@ impl Check<'_> {
                 allow: self.capabilities(&format!("{path}.allow"), transform.allow.as_deref()),
                 config_json: self.plugin_config(&format!("{path}.with"), &transform.with),
                 limits: self.limits(&format!("{path}.limits"), &transform.limits),
+                tables: tables.clone(),
             };
             let (on_reject, on_trap) = (transform.on_reject.map(OnError::from), transform.on_trap.map(OnError::from));
             plugins.push(TransformSettings { plugin, version, on_reject, on_trap });

@@ -87,7 +87,8 @@ fn the_smallest_configuration_has_a_default_for_everything_else() {
     assert_eq!(pipeline.dead_letter_topic, None);
     assert_eq!(pipeline.on_error, OnError::Block);
     assert_eq!(pipeline.on_tombstone, OnTombstone::Row);
-    assert_eq!(pipeline.on_regression, OnRegression::Block);
+    assert_eq!((pipeline.on_regression, pipeline.on_routing_change), (OnRegression::Block, OnRoutingChange::Block));
+    assert!(pipeline.more_tables.is_empty());
     assert!(pipeline.workers >= 1);
     assert!(pipeline.plugins.is_empty());
 }
@@ -125,6 +126,7 @@ level = "debug"
 [pipeline.klines]
 topics = ["binance_kline", "other.topic"]
 tables = { binance_kline = "klines", "other.topic" = '"Other"' }
+more_tables = ["trades", '"Depth"', "KLINES"]
 rows = "columns"
 metadata = { headers = false }
 linger = "2s"
@@ -132,6 +134,7 @@ body = "1MiB"
 dead_letter_topic = "dead"
 on_tombstone = "drop"
 on_regression = "accept"
+on_routing_change = "accept"
 workers = 3
 
 [[pipeline.klines.transform]]
@@ -163,6 +166,10 @@ watch = "2s"
     assert_eq!(properties, [("fetch.max.bytes", "1000000"), ("sasl.password", "hunter2")]);
     assert_eq!(pipeline.table("binance_kline").table, "KLINES");
     assert_eq!(pipeline.table("other.topic").table, "Other");
+    assert_eq!(pipeline.more_tables, ["TRADES", "Depth", "KLINES"]);
+    assert_eq!(pipeline.plugins[0].plugin.tables.names(), ["TRADES", "Depth", "KLINES"]);
+    assert_eq!(pipeline.known_tables().len(), 5);
+    assert_eq!(pipeline.on_routing_change, OnRoutingChange::Accept);
     assert_eq!(pipeline.rows.mode, RowMode::Columns);
     assert!(pipeline.rows.metadata.key && !pipeline.rows.metadata.headers);
     assert_eq!((pipeline.linger, pipeline.body_bytes, pipeline.workers), (Duration::from_secs(2), 1024 * 1024, 3));

@@ -87,7 +87,7 @@ fn components_inside_of_a_component_may_hand_each_other_text() {
             (instance $giver (instantiate $giver (with "take" (func $taker "take"))))
             (export "give" (func $giver "give")))"#,
     );
-    assert_eq!(text, "plugin `odd` does not export `snowgate:transform/transform@0.1.0`; it exports `give`");
+    assert_eq!(text, "plugin `odd` does not export `snowgate:transform/transform@0.2.0`, nor `@0.1.0`; it exports `give`");
 }
 
 #[test]
@@ -99,26 +99,36 @@ fn wasi_and_every_other_foreign_import_are_named_and_refused() {
     assert_eq!(
         text,
         "plugin `odd` imports `wasi:clocks/monotonic-clock@0.2.3`, `acme:secrets/read`, which plugins may not call; \
-         they may import `snowgate:transform/log@0.1.0` and `snowgate:transform/metrics@0.1.0` alone; there is no WASI here: build for `wasm32-unknown-unknown`, or stub WASI"
+         they may import `log` and `metrics` of `snowgate:transform@0.2.0` or `@0.1.0` alone; there is no WASI here: build for `wasm32-unknown-unknown`, or stub WASI"
     );
 }
 
 #[test]
 fn a_component_of_another_world_or_version_is_refused() {
-    assert_eq!(refusal_of("(component)"), "plugin `odd` does not export `snowgate:transform/transform@0.1.0`; it exports nothing");
+    let text = refusal_of("(component)");
+    assert_eq!(text, "plugin `odd` does not export `snowgate:transform/transform@0.2.0`, nor `@0.1.0`; it exports nothing");
     let text = refusal_of(r#"(component (instance $i) (export "acme:other/thing@1.0.0" (instance $i)))"#);
     assert!(text.ends_with("it exports `acme:other/thing@1.0.0`"), "{text}");
-    let text = refusal_of(
-        r#"(component (instance $i) (export "acme:other/thing@1.0.0" (instance $i))
-            (export "snowgate:transform/transform@0.9.0" (instance $i)))"#,
-    );
-    assert!(text.ends_with("it exports `snowgate:transform/transform@0.9.0`"), "{text}");
+    // A version that is not served says more than anything it imports.
+    for version in ["0.3.0", "0.0.9", "0.2.1"] {
+        let text = refusal_of(&format!(
+            r#"(component (import "snowgate:transform/log@{version}" (instance))
+                (instance $i) (export "acme:other/thing@1.0.0" (instance $i))
+                (export "snowgate:transform/transform@{version}" (instance $i)))"#,
+        ));
+        let words = format!("plugin `odd` is built for `snowgate:transform@{version}`, and this gateway takes 0.2.0 and 0.1.0");
+        assert_eq!(text, words);
+    }
 }
 
 #[test]
 fn an_interface_of_our_name_and_another_shape_is_refused() {
-    let text = refusal_of(r#"(component (instance $i) (export "snowgate:transform/transform@0.1.0" (instance $i)))"#);
-    assert!(text.starts_with("plugin `odd` does not fit the world `snowgate:transform/plugin@0.1.0` because: "), "{text}");
+    for version in ["0.2.0", "0.1.0"] {
+        let text =
+            refusal_of(&format!(r#"(component (instance $i) (export "snowgate:transform/transform@{version}" (instance $i)))"#));
+        let words = format!("plugin `odd` does not fit the world `snowgate:transform/plugin@{version}` because: ");
+        assert!(text.starts_with(&words), "{text}");
+    }
 }
 
 #[test]
@@ -190,8 +200,8 @@ fn a_capability_that_is_not_allowed_is_refused() {
 fn what_a_component_is_can_be_told_without_running_it() {
     let engine = engine();
     let inspection = snowgate_transform::inspect(&engine, &component("symbol_filter.wasm")).unwrap();
-    assert_eq!((inspection.name.as_str(), inspection.package.as_str()), ("symbol-filter", "snowgate:transform@0.1.0"));
-    assert_eq!((inspection.capabilities, inspection.needs), (vec![Capability::Log], vec!["values"]));
+    assert_eq!((inspection.name.as_str(), inspection.package.as_str()), ("symbol-filter", "snowgate:transform@0.2.0"));
+    assert_eq!((inspection.capabilities, inspection.needs, inspection.routes), (vec![Capability::Log], vec!["values"], false));
     assert!(inspection.schema.unwrap()["properties"]["allow"].is_object());
 }
 

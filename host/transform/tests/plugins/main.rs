@@ -7,6 +7,7 @@ mod frozen;
 mod hostile;
 mod load;
 mod real;
+mod route;
 mod start;
 
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ fn named(name: &str, path: PathBuf, config: &str) -> PluginSettings {
         allow: Capability::ALL.to_vec(),
         config_json: config.into(),
         limits: Limits::default(),
+        tables: Arc::default(),
     }
 }
 

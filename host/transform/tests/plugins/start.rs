@@ -12,19 +12,26 @@ use crate::{engine, hostile, named, process};
 
 /// A component of our world around a core module, in parts.
 #[derive(Default)]
-struct Bare<'a> {
+pub(crate) struct Bare<'a> {
     /// The core module's own fields.
     fields: &'a str,
     /// What runs within `describe` and within `configure`.
     describe: &'a str,
     configure: &'a str,
+    /// What runs within `process`; it traps unless this says otherwise.
+    process: Option<&'a str>,
     /// What stands before the core module, what it imports of that, and the arguments of its instance.
     builtins: &'a str,
     imports: &'a str,
     arguments: &'a str,
 }
 
-impl Bare<'_> {
+impl<'a> Bare<'a> {
+    /// One that does this when it is asked what it is, and this with a batch.
+    pub(crate) fn new(describe: &'a str, process: &'a str) -> Bare<'a> {
+        Bare { describe, process: Some(process), ..Bare::default() }
+    }
+
     fn wat(&self) -> String {
         include_str!("bare.wat")
             .replace("BUILTINS", self.builtins)
@@ -32,15 +39,21 @@ impl Bare<'_> {
             .replace("FIELDS", self.fields)
             .replace("DESCRIBE", self.describe)
             .replace("CONFIGURE", self.configure)
+            .replace("PROCESS", self.process.unwrap_or("unreachable"))
             .replace("ARGUMENTS", self.arguments)
     }
 
     fn load(&self, limits: Limits) -> Result<Plugin, Error> {
+        self.load_with(|settings| settings.limits = limits)
+    }
+
+    pub(crate) fn load_with(&self, change: impl FnOnce(&mut PluginSettings)) -> Result<Plugin, Error> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bare.wasm");
         std::fs::write(&path, wat::parse_str(self.wat()).unwrap()).unwrap();
-        let engine = engine();
-        Plugin::load(&engine, &PluginSettings { limits, ..named("bare", path, "{}") })
+        let mut settings = named("bare", path, "{}");
+        change(&mut settings);
+        Plugin::load(&engine(), &settings)
     }
 
     /// Why it cannot start.

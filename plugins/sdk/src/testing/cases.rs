@@ -1,6 +1,7 @@
 //! A plugin's test cases: the folders that `snowgate plugin test` runs on the gateway's engine, here natively.
 //!
-//! A case is a folder with `input.jsonl`, one record a line, and `expected.jsonl`, what becomes of each; `config.json` if need be.
+//! A case is a folder with `input.jsonl`, one record a line, and `expected.jsonl`, what becomes of each; `config.json` if need be, and
+//! `tables.json`, the pipeline's `more_tables`, for a plugin that sends records to them.
 //! As a key or value a JSON string stands for its text, an object, array or number for exactly what is written, `null` for null, and
 //! `{"$base64": "…"}` for other bytes.
 
@@ -40,30 +41,37 @@ pub fn cases<T: Transform>(folder: &str) {
 fn case_in<T: Transform>(folder: &Path, write: bool) -> Result<(), String> {
     let text = |name: &str| fs::read_to_string(folder.join(name)).map_err(|error| format!("could not read `{name}`: {error}"));
     let config = if folder.join("config.json").exists() { text("config.json")? } else { "{}".to_owned() };
+    let tables: Vec<String> = match folder.join("tables.json") {
+        file if file.exists() => serde_json::from_str(&text("tables.json")?).map_err(|error| format!("`tables.json`: {error}"))?,
+        _ => Vec::new(),
+    };
     let input = text("input.jsonl")?;
     if write {
-        let answers = blessed::<T>(&config, &input)?;
+        let answers = blessed::<T>(&config, &tables, &input)?;
         return fs::write(folder.join("expected.jsonl"), answers).map_err(|error| format!("could not write: {error}"));
     }
-    judge::<T>(&config, &input, &text("expected.jsonl")?)
+    judge::<T>(&config, &tables, &input, &text("expected.jsonl")?)
 }
 
 /// What comes out, as lines of `expected.jsonl`.
-fn blessed<T: Transform>(config: &str, input: &str) -> Result<String, String> {
+fn blessed<T: Transform>(config: &str, tables: &[String], input: &str) -> Result<String, String> {
     let records = records(input)?;
-    Ok(show(&mut start::<T>(config)?, &records, records.len()).iter().map(|answer| answer.to_line() + "\n").collect())
+    Ok(show(&mut start::<T>(config, tables)?, tables, &records, records.len())
+        .iter()
+        .map(|answer| answer.to_line() + "\n")
+        .collect())
 }
 
-fn judge<T: Transform>(config: &str, input: &str, expected: &str) -> Result<(), String> {
+fn judge<T: Transform>(config: &str, tables: &[String], input: &str, expected: &str) -> Result<(), String> {
     let records = records(input)?;
     let expected = lines("expected.jsonl", expected, answer)?;
     if expected.len() != records.len() {
         return Err(format!("{} answers are expected of {} records", expected.len(), records.len()));
     }
     for size in [records.len(), 1, 2, 7] {
-        let mut runner = start::<T>(config)?;
+        let mut runner = start::<T>(config, tables)?;
         for turn in ["fresh", "same"] {
-            let answers = show(&mut runner, &records, size);
+            let answers = show(&mut runner, tables, &records, size);
             if let Some(wrong) = (0..records.len()).find(|&index| answers[index] != expected[index]) {
                 return Err(format!(
                     "record {}, in batches of {size}, {turn} instance\n  expected  {}\n  came out  {}",
@@ -77,8 +85,8 @@ fn judge<T: Transform>(config: &str, input: &str, expected: &str) -> Result<(), 
     Ok(())
 }
 
-fn start<T: Transform>(config: &str) -> Result<Runner<T>, String> {
-    Runner::new(config).map_err(|why| format!("`config.json`: {why}"))
+fn start<T: Transform>(config: &str, tables: &[String]) -> Result<Runner<T>, String> {
+    Runner::new(config, tables).map_err(|why| format!("`config.json`: {why}"))
 }
 
 struct Shown {
@@ -90,12 +98,22 @@ struct Shown {
 }
 
 #[derive(PartialEq, Eq)]
-enum Answer {
+struct Answer {
+    verdict: Verdict,
+    /// Where it was sent to; none where it goes to the pipeline's own.
+    table: Option<String>,
+}
+
+#[derive(PartialEq, Eq)]
+enum Verdict {
     Keep,
     Drop,
     Replace(Vec<Output>),
-    Reject(String),
+    Reject { reason: &'static str, message: String },
 }
+
+const REJECTED: &str = "plugin_rejected";
+const NOT_ALLOWED: &str = "table_not_allowed";
 
 #[derive(PartialEq, Eq)]
 struct Output {
@@ -105,7 +123,7 @@ struct Output {
 }
 
 /// Shows the records in batches of `size`, as one partition's.
-fn show<T: Transform>(runner: &mut Runner<T>, records: &[Shown], size: usize) -> Vec<Answer> {
+fn show<T: Transform>(runner: &mut Runner<T>, tables: &[String], records: &[Shown], size: usize) -> Vec<Answer> {
     let mut answers = Vec::with_capacity(records.len());
     for (number, part) in records.chunks(size.max(1)).enumerate() {
         let mut batch = Columnar::<T>::new(&part[0].topic, 0);
@@ -121,37 +139,54 @@ fn show<T: Transform>(runner: &mut Runner<T>, records: &[Shown], size: usize) ->
                 let key = (!output.keys.ends.is_empty()).then(|| item(&output.keys, at).map(<[u8]>::to_vec));
                 Output { key: key.filter(|key| *key != record.key), value: item(&output.values, at).map(<[u8]>::to_vec) }
             };
-            answers.push(match output.verdicts[index] {
-                0 => Answer::Keep,
-                1 => Answer::Drop,
+            let verdict = match output.verdicts[index] {
+                0 => Verdict::Keep,
+                1 => Verdict::Drop,
                 2 => match own().map(read).collect::<Vec<_>>() {
                     // To keep a record and to replace it by itself comes to the same.
-                    outputs if outputs == [Output { key: None, value: record.value.clone() }] => Answer::Keep,
-                    outputs => Answer::Replace(outputs),
+                    outputs if outputs == [Output { key: None, value: record.value.clone() }] => Verdict::Keep,
+                    outputs => Verdict::Replace(outputs),
                 },
-                _ => Answer::Reject(failures.next().expect("the runner gives each rejection a reason").1.clone()),
+                _ => {
+                    let message = failures.next().expect("the runner gives each rejection a reason").1.clone();
+                    Verdict::Reject { reason: REJECTED, message }
+                }
+            };
+            let named = output.routes.get(index).and_then(|route| output.tables.get((*route as usize).checked_sub(1)?));
+            answers.push(match named.filter(|name| !tables.contains(name)) {
+                None => Answer { verdict, table: named.cloned() },
+                Some(name) => {
+                    Answer { verdict: Verdict::Reject { reason: NOT_ALLOWED, message: refusal(tables, name) }, table: None }
+                }
             });
         }
     }
     answers
 }
 
+/// The gateway's words for it.
+fn refusal(tables: &[String], name: &str) -> String {
+    let tables: Vec<String> = tables.iter().map(|table| format!("`{table}`")).collect();
+    format!("table `{name}` is not allowed; the `more_tables` of this pipeline are {}", tables.join(", "))
+}
+
 impl Answer {
     /// As one line of `expected.jsonl`.
     fn to_line(&self) -> String {
-        match self {
-            Answer::Keep => r#"{"verdict":"keep"}"#.to_owned(),
-            Answer::Drop => r#"{"verdict":"drop"}"#.to_owned(),
-            Answer::Reject(message) => {
-                format!(r#"{{"verdict":"reject","reason":"plugin_rejected","message":{}}}"#, quoted(message))
+        let table = self.table.as_ref().map_or(String::new(), |table| format!(r#","table":{}"#, quoted(table)));
+        match &self.verdict {
+            Verdict::Keep => format!(r#"{{"verdict":"keep"{table}}}"#),
+            Verdict::Drop => r#"{"verdict":"drop"}"#.to_owned(),
+            Verdict::Reject { reason, message } => {
+                format!(r#"{{"verdict":"reject","reason":"{reason}","message":{}}}"#, quoted(message))
             }
-            Answer::Replace(outputs) => {
+            Verdict::Replace(outputs) => {
                 let line = |output: &Output| {
                     let key = output.key.as_ref().map_or(String::new(), |key| format!(r#""key":{},"#, written(key.as_deref())));
                     format!(r#"{{{key}"value":{}}}"#, written(output.value.as_deref()))
                 };
                 let outputs: Vec<String> = outputs.iter().map(line).collect();
-                format!(r#"{{"verdict":"replace","outputs":[{}]}}"#, outputs.join(","))
+                format!(r#"{{"verdict":"replace"{table},"outputs":[{}]}}"#, outputs.join(","))
             }
         }
     }
@@ -213,6 +248,7 @@ fn answer(line: &str) -> Result<Answer, String> {
     #[serde(deny_unknown_fields)]
     struct Line<'a> {
         verdict: &'a str,
+        table: Option<String>,
         #[serde(borrow, default)]
         outputs: Vec<Written<'a>>,
         #[serde(default)]
@@ -236,14 +272,21 @@ fn answer(line: &str) -> Result<Answer, String> {
         let key = written.key.map(|key| bytes(key.get().as_bytes())).transpose()?;
         Ok(Output { key, value: bytes(written.value.get().as_bytes())? })
     };
-    let Line { verdict, outputs, reason, message } = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    match (verdict, &outputs[..], reason.as_str()) {
-        ("keep", [], "") => Ok(Answer::Keep),
-        ("drop", [], "") => Ok(Answer::Drop),
-        ("replace", [_, ..], "") => outputs.iter().map(output).collect::<Result<_, String>>().map(Answer::Replace),
-        ("reject", [], "plugin_rejected") => Ok(Answer::Reject(message)),
-        _ => Err("write `keep` or `drop`, `replace` with `outputs`, or `reject` with the reason `plugin_rejected`".to_owned()),
-    }
+    let Line { verdict, table, outputs, reason, message } = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let verdict = match (verdict, &outputs[..], reason.as_str()) {
+        ("keep", [], "") => Verdict::Keep,
+        ("drop", [], "") if table.is_none() => Verdict::Drop,
+        ("replace", [_, ..], "") => Verdict::Replace(outputs.iter().map(output).collect::<Result<_, String>>()?),
+        ("reject", [], REJECTED) if table.is_none() => Verdict::Reject { reason: REJECTED, message },
+        ("reject", [], NOT_ALLOWED) if table.is_none() => Verdict::Reject { reason: NOT_ALLOWED, message },
+        _ => {
+            return Err(format!(
+                "write `keep` or `replace` with `outputs`, with or without a `table`; `drop`; or `reject` with the reason `{REJECTED}` or \
+                 `{NOT_ALLOWED}`"
+            ));
+        }
+    };
+    Ok(Answer { verdict, table })
 }
 
 /// The bytes that a key or value in a file stands for.
@@ -285,8 +328,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Columns, Emit, Record, Reject, Verdict};
+    use super::{blessed, judge};
+    use crate::{Columns, Emit, Record, Reject, Transform, Verdict};
 
     /// Gives each record what it has besides its value.
     struct Tell {
@@ -305,6 +348,7 @@ mod tests {
         const NAME: &'static str = "tell";
         const VERSION: &'static str = "0";
         const NEEDS: Columns = Columns::all();
+        const ROUTES: bool = true;
 
         fn new(options: Options) -> Result<Tell, String> {
             Ok(Tell { seen: if options.forgetful { 0 } else { u64::MAX } })
@@ -319,6 +363,13 @@ mod tests {
             match record.value() {
                 None => return Ok(Verdict::Keep),
                 Some(b"drop") => return Ok(Verdict::Drop),
+                Some([b'>', table @ ..]) => {
+                    emit.route_to(std::str::from_utf8(table).unwrap());
+                    if record.key().is_none() {
+                        return Ok(Verdict::Keep);
+                    }
+                    emit.value(b"routed");
+                }
                 Some(b"itself") => emit.keyed(record.key(), record.value()),
                 Some(b"no key") => emit.keyed(None, None),
                 Some([0xff, ..]) => return Err("not a text".into()),
@@ -343,6 +394,9 @@ mod tests {
 {"value": {"$base64": "/w=="}}
 {"value": {"p":  1.50}, "headers": {"a": "x", "b": null}, "timestamp": 7}
 {"value": "two\n\n", "headers": [["a", "x"], ["a", [1, 2]]]}
+{"value": ">T"}
+{"value": ">T", "key": "k"}
+{"value": ">X", "key": "k"}
 "#;
 
     const EXPECTED: &str = r#"{"verdict":"keep"}
@@ -352,39 +406,51 @@ mod tests {
 {"verdict":"reject","reason":"plugin_rejected","message":"not a text"}
 {"verdict":"replace","outputs":[{"value":{"p":  1.50}},{"key":"x","value":"a"},{"value":"b"},{"key":{"$base64":"/w=="},"value":"test 5 7"}]}
 {"verdict":"replace","outputs":[{"value":"two"},{"key":"x","value":"a"},{"key":[1, 2],"value":"a"},{"key":{"$base64":"/w=="},"value":"test 6 -1"}]}
+{"verdict":"keep","table":"T"}
+{"verdict":"replace","table":"T","outputs":[{"value":"routed"}]}
+{"verdict":"reject","reason":"table_not_allowed","message":"table `X` is not allowed; the `more_tables` of this pipeline are `T`, `U`"}
 "#;
+
+    fn tables() -> Vec<String> {
+        ["T", "U"].map(str::to_owned).to_vec()
+    }
 
     #[test]
     fn a_case_holds_every_byte_and_is_written_as_it_is_read() {
-        assert_eq!(blessed::<Tell>("{}", INPUT).unwrap(), EXPECTED);
-        assert_eq!(judge::<Tell>("{}", INPUT, EXPECTED), Ok(()));
+        assert_eq!(blessed::<Tell>("{}", &tables(), INPUT).unwrap(), EXPECTED);
+        assert_eq!(judge::<Tell>("{}", &tables(), INPUT, EXPECTED), Ok(()));
     }
 
     #[test]
     fn an_answer_that_differs_is_shown_beside_the_expected_one() {
-        let why = judge::<Tell>("{}", INPUT, &EXPECTED.replace("1.50", "1.5")).unwrap_err();
-        assert!(why.starts_with("record 6, in batches of 7, fresh instance\n  expected  {"), "{why}");
-        let why = judge::<Tell>("{}", INPUT, &EXPECTED.replace("{\"verdict\":\"drop\"}\n", "")).unwrap_err();
-        assert_eq!(why, "6 answers are expected of 7 records");
+        let why = judge::<Tell>("{}", &tables(), INPUT, &EXPECTED.replace("1.50", "1.5")).unwrap_err();
+        assert!(why.starts_with("record 6, in batches of 10, fresh instance\n  expected  {"), "{why}");
+        let why = judge::<Tell>("{}", &tables(), INPUT, &EXPECTED.replace("{\"verdict\":\"drop\"}\n", "")).unwrap_err();
+        assert_eq!(why, "9 answers are expected of 10 records");
     }
 
     #[test]
     fn an_answer_that_follows_from_what_came_before_fails() {
         let forgetful = r#"{"forgetful": true}"#;
-        let expected = blessed::<Tell>(forgetful, "{\"value\": 1}").unwrap();
-        let why = judge::<Tell>(forgetful, "{\"value\": 1}", &expected).unwrap_err();
+        let expected = blessed::<Tell>(forgetful, &[], "{\"value\": 1}").unwrap();
+        let why = judge::<Tell>(forgetful, &[], "{\"value\": 1}", &expected).unwrap_err();
         assert!(why.contains("same instance") && why.ends_with("[{\"value\":\"2\"}]}"), "{why}");
     }
 
     #[test]
     fn a_wrong_file_is_named_with_its_line() {
-        let why = |input: &str, expected: &str| judge::<Tell>("{}", input, expected).unwrap_err();
+        let why = |input: &str, expected: &str| judge::<Tell>("{}", &tables(), input, expected).unwrap_err();
         assert!(why("{\"value\": 1}\n{\"valeu\": 1}", "").starts_with("`input.jsonl`, line 2: unknown field `valeu`"));
         assert_eq!(why("\n", ""), "`input.jsonl` holds no record");
         assert!(why("{\"value\": 1, \"topic\": \"a\"}\n{\"value\": 1}", "").contains("several topics"));
-        for wrong in [r#"{"verdict":"keeps"}"#, r#"{"verdict":"replace"}"#, r#"{"verdict":"reject","reason":"plugin_trapped"}"#] {
+        for wrong in [
+            r#"{"verdict":"keeps"}"#,
+            r#"{"verdict":"replace"}"#,
+            r#"{"verdict":"reject","reason":"plugin_trapped"}"#,
+            r#"{"verdict":"drop","table":"U"}"#,
+        ] {
             assert!(why("{\"value\": 1}", wrong).starts_with("`expected.jsonl`, line 1: write `keep`"), "{wrong}");
         }
-        assert!(judge::<Tell>(r#"{"x": 1}"#, INPUT, EXPECTED).unwrap_err().starts_with("`config.json`: unknown field `x`"));
+        assert!(judge::<Tell>(r#"{"x": 1}"#, &[], INPUT, EXPECTED).unwrap_err().starts_with("`config.json`: unknown field `x`"));
     }
 }

@@ -95,3 +95,25 @@ hint: change the file, then run `snowgate check --config snowgate.toml`
     );
     assert!(Folder::new().load(&second("", "tables = { binance_kline = \"B\" }")).is_ok());
 }
+
+#[test]
+fn tables_that_plugins_may_name_are_each_there_once_and_no_other_pipelines() {
+    let with = |tables: &str| SMALLEST.replace("[pipeline.klines]", &format!("[pipeline.klines]\nmore_tables = {tables}"));
+    assert_eq!(
+        refused(&with("[\"a\", \"A\", \"DB.PUBLIC.T\"]")),
+        r#"error: the configuration `snowgate.toml` has 2 problems
+  because: snowgate.toml:11:21: table `A` is named twice
+  because: snowgate.toml:11:26: `pipeline.klines.more_tables[2]`: name `DB.PUBLIC.T` needs double quotes around it, as it is not letters, digits, `_` and `$` alone
+     hint: name the table alone; its database and schema are in `[snowflake]`
+
+hint: change the file, then run `snowgate check --config snowgate.toml`
+"#
+    );
+    let many: Vec<_> = (0..33).map(|n| format!("T{n}")).collect();
+    assert!(refused(&with(&format!("{many:?}"))).contains("`pipeline.klines.more_tables` names 33 tables, and 32 are the most"));
+    let other = "[pipeline.other]\ntopics = [\"binance_kline\"]\ntables = { binance_kline = \"B\" }\nmore_tables = [\"a\"]\n";
+    let text = refused(&(with("[\"A\"]") + other));
+    let expected = "topic `binance_kline` is loaded into table `A` by pipeline `klines` too: each record would be loaded twice\n     \
+                    hint: leave `A` out of the `more_tables` of one of them";
+    assert!(text.contains(expected), "{text}");
+}
