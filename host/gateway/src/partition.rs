@@ -246,9 +246,10 @@ impl<C: Clone> Partition<C> {
         actions.push(Action::Rewind { from });
     }
 
-    /// An earlier request to read again, from further on, may be answered first: what lies between must not be passed over.
+    /// An earlier request to read again, from further on, may be answered first: what lies between must not be passed over. From further
+    /// back is well, for what was looked at is.
     fn rewound(&mut self, from: Offset, now: Millis, actions: &mut Vec<Action<C>>) {
-        if self.phase == Phase::Rewinding && self.last_read == from.previous() {
+        if self.phase == Phase::Rewinding && from.previous() <= self.last_read {
             self.phase = Phase::Running;
             self.swap_if_settled(now, actions);
         }
