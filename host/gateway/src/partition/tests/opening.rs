@@ -65,15 +65,17 @@ fn a_blind_start_is_rewound_to_behind_the_committed_offset() {
 
 #[test]
 fn a_partition_that_was_asked_to_go_back_further_waits_until_it_has() {
-    let mut bench = Bench::running(None);
-    bench.body(1, 3);
-    bench.answered(0, AppendOutcome::Malformed);
-    assert_eq!(bench.opened(None), [discard(0), rewind(1)]);
-    // Kafka had failed just before, and was asked to read on behind the last record.
-    bench.rewound(4);
-    assert!(!bench.machine.wants_records());
-    bench.rewound(1);
-    assert!(bench.machine.wants_records());
+    for enough in [0, 1] {
+        let mut bench = Bench::running(None);
+        bench.body(1, 3);
+        bench.answered(0, AppendOutcome::Malformed);
+        assert_eq!(bench.opened(None), [discard(0), rewind(1)]);
+        // Kafka had failed just before, and was asked to read on behind the last record.
+        bench.rewound(4);
+        assert!(!bench.machine.wants_records());
+        bench.rewound(enough);
+        assert!(bench.machine.wants_records());
+    }
 }
 
 #[test]
