@@ -108,7 +108,7 @@ void snowgate_emit_tombstone(snowgate_record *record);
 
 // Sends the record to `table`, whether it is kept or replaced; all of its outputs go there. The last call counts. The plugin's `routes` must
 // be true. `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is sent to another is rejected. The
-// name's bytes need not stay.
+// name is UTF-8, and its bytes need not stay.
 void snowgate_route_to(snowgate_record *record, snowgate_bytes table);
 
 // Rejects the record with a message for whoever reads the dead letter.

@@ -142,7 +142,8 @@ export class Record {
    * be true. `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is sent to another is rejected.
    */
   routeTo(table) {
-    this.#batch.table = String(table);
+    // The interface takes no half of a surrogate pair, which a record may hold.
+    this.#batch.table = String(table).toWellFormed();
   }
 
   /** The text of the first header of that name, or `null`. */

@@ -59,7 +59,8 @@ class Record:
         The plugin's `routes` must be true. `table` is one of the pipeline's `more_tables`, named as Snowflake names it; a record that is
         sent to another is rejected.
         """
-        self.table = table
+        # The interface takes no half of a surrogate pair, which a record may hold.
+        self.table = table.encode(errors="replace").decode()
 
     def text(self) -> str | None:
         """The value as text, `None` for a tombstone. Bytes that are no UTF-8 reject the record."""

@@ -70,9 +70,11 @@ impl<T: Transform> Runner<T> {
             if answer == Ok(Verdict::Replace) && emit.count() == 0 {
                 answer = Err(Reject::from("the plugin replaced the record by nothing"));
             }
-            if answer != Ok(Verdict::Replace) {
-                emit.withdraw();
-                if answer != Ok(Verdict::Keep) {
+            match answer {
+                Ok(Verdict::Replace) => {}
+                Ok(Verdict::Keep) => emit.withdraw(),
+                Ok(Verdict::Drop) | Err(_) => {
+                    emit.withdraw();
                     emit.withdraw_route();
                 }
             }
