@@ -1,6 +1,7 @@
-//! The state machine of one partition: events in, actions out. No clock, no socket, no thread.
+//! The state machine of one partition on its way into one table: events in, actions out. No clock, no socket, no thread. Where records go
+//! to several tables there is one for each, and [`lanes`] joins them.
 //!
-//! A partition has one channel. Records that were read are *encoded* into the open body; the open body is *sealed* when it is
+//! A table has one channel for each partition. Records that were read are *encoded* into the open body; the open body is *sealed* when it is
 //! full or has lingered; sealed bodies are *appended* one at a time, in order; an appended body is *committed* when Snowflake's
 //! committed offset covers it. Bodies stay in memory, compressed, until they are committed, so that a stale channel can be
 //! reopened and everything above its committed offset sent again without asking Kafka.
