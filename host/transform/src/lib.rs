@@ -26,6 +26,7 @@ mod plugin;
 mod schema;
 mod worker;
 
+pub use cache::cache_folder;
 pub use chain::{Chain, PluginCounts, Rejected, Transformed};
 pub use component::digest;
 pub use config::{Capability, EngineSettings, Limits, PluginSettings, UnknownCapability};
