@@ -23,6 +23,7 @@
 
 mod blocks;
 mod fields;
+mod number;
 mod object;
 mod pieces;
 mod strings;
@@ -33,8 +34,9 @@ use std::ops::Range;
 use crate::Reject;
 use blocks::{BLOCK, block, digits, quotes_and_backslashes, structure, within_quotes};
 pub use fields::{Fields, Found};
+pub use number::compare_numbers;
 pub use object::{Object, Path, Value};
-pub use pieces::{Pieces, append};
+pub use pieces::{Literal, Pieces, append};
 use strings::unescape;
 pub use strings::{unquote, write_string};
 
