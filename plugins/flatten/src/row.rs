@@ -8,7 +8,7 @@ use std::ops::Range;
 use snowgate_plugin::Reject;
 use snowgate_plugin::json::{Pieces, Scanner, write_string};
 
-use crate::{Arrays, Collisions, Config};
+use super::{Arrays, Collisions, Config};
 
 /// The deepest record that is looked into, as deep as most who read JSON go. It bounds the plugin's stack.
 pub(crate) const DEEPEST: usize = 128;
