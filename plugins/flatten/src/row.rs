@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use snowgate_plugin::Reject;
-use snowgate_plugin::json::{Pieces, Scanner, write_string};
+use snowgate_plugin::json::{Pieces, Scanner, same, write_string};
 
 use super::{Arrays, Collisions, Config};
 
@@ -148,7 +148,7 @@ impl Row {
             _ => Kind::Plain,
         };
         let index = self.taken;
-        let known = |step: &Step| step.kind == kind && step.outer == outer && self.texts[step.key.clone()] == *key;
+        let known = |step: &Step| step.kind == kind && step.outer == outer && same(&self.texts[step.key.clone()], key);
         if !self.steps.get(index).is_some_and(known) {
             self.forget();
             self.learn(key, kind, &config.delimiter, outer);

@@ -152,17 +152,13 @@ impl KlineFlatten {
         }
         emit.write(|out| {
             let mut row = Pieces::new(out);
-            let mut put = |before: &Literal, range: Range<usize>| {
-                row.literal(before);
-                row.part(value, range);
-            };
-            put(&EVENT_TIME, event_time);
-            put(&SYMBOL, symbol);
+            row.literal(&EVENT_TIME).part(value, event_time);
+            row.literal(&SYMBOL).part(value, symbol);
             for ((_, before, _), range) in COLUMNS.iter().zip(&found.columns) {
-                put(before, range.clone());
+                row.literal(before).part(value, range.clone());
             }
             if let Some(stream) = &found.stream {
-                put(&STREAM, stream.clone());
+                row.literal(&STREAM).part(value, stream.clone());
             }
             row.start_of(b"}", 1);
             row.finish();

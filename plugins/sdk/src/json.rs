@@ -38,7 +38,7 @@ pub use number::compare_numbers;
 pub use object::{Object, Path, Value};
 pub use pieces::{Literal, Pieces, append};
 use strings::unescape;
-pub use strings::{unquote, write_string};
+pub use strings::{same, unquote, write_string};
 
 /// The text is not the JSON that was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -141,6 +141,8 @@ impl Place {
         Place { path, fields, found: Found::default() }
     }
 
+    /// Not inlined, for the usual places are the road that is to be short.
+    #[inline(never)]
     fn symbol<'a>(&mut self, value: &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, Malformed> {
         self.fields.find(value, &mut self.found)?;
         Ok(self.found.get(0, value).and_then(unquote))

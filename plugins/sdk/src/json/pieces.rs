@@ -22,9 +22,9 @@ pub struct Pieces<'a> {
 /// static PRICE: Literal = Literal::new(r#","price":"#);
 /// let mut out = Vec::new();
 /// let mut row = Pieces::new(&mut out);
-/// row.literal(&PRICE);
+/// row.literal(&PRICE).part(b"0.10", 0..4);
 /// row.finish();
-/// assert_eq!(out, br#","price":"#);
+/// assert_eq!(out, br#","price":0.10"#);
 /// ```
 pub struct Literal {
     text: [u8; 2 * BLOCK],
@@ -63,8 +63,9 @@ impl<'a> Pieces<'a> {
     }
 
     #[inline(always)]
-    pub fn literal(&mut self, literal: &Literal) {
+    pub fn literal(&mut self, literal: &Literal) -> &mut Self {
         self.start_of(&literal.text, literal.length);
+        self
     }
 
     /// Adds `text[range]`.
