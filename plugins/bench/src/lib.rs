@@ -2,7 +2,7 @@
 //! gateway's chain (`host/transform/examples/chain.rs`, which includes this file) and for the same sources compiled natively
 //! (`examples/native.rs`).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Records of one batch, and batches of one round: three megabytes, so that no batch waits in the nearest cache.
 pub const RECORDS: usize = 500;
@@ -81,15 +81,18 @@ fn kline(index: usize, seed: &mut u64) -> String {
     )
 }
 
-/// Nanoseconds a record in the best of `rounds` rounds of all batches: other programs on the machine only ever add time.
-pub fn best_of<E>(rounds: u32, mut round: impl FnMut() -> Result<(), E>) -> Result<f64, E> {
-    let mut best = f64::INFINITY;
+/// Nanoseconds a record, by the best time of each batch in `rounds` rounds: other programs on the machine only ever add time, and a
+/// batch is short enough to be left alone once.
+pub fn best_of<E>(rounds: u32, mut process: impl FnMut(usize) -> Result<(), E>) -> Result<f64, E> {
+    let mut best = [Duration::MAX; BATCHES];
     for _ in 0..rounds {
-        let started = Instant::now();
-        round()?;
-        best = best.min(started.elapsed().as_nanos() as f64 / (RECORDS * BATCHES) as f64);
+        for (batch, best) in best.iter_mut().enumerate() {
+            let started = Instant::now();
+            process(batch)?;
+            *best = started.elapsed().min(*best);
+        }
     }
-    Ok(best)
+    Ok(best.iter().sum::<Duration>().as_nanos() as f64 / (RECORDS * BATCHES) as f64)
 }
 
 /// FNV-1a over the records that go on.

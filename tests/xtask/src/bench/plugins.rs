@@ -1,7 +1,7 @@
 //! `cargo xtask bench plugins`: what a plugin costs a record in the gateway's chain, beside the same sources compiled natively.
 //!
-//! Both sides see the same records in batches of 500, and what comes out must be the same. They run in turn, and the best round of
-//! each counts, because other programs on a machine only ever add time. Goals are printed beside the figures; a figure that misses is
+//! Both sides see the same records in batches of 500, and what comes out must be the same. They run in turn, and the best time of
+//! each batch counts, because other programs on a machine only ever add time. Goals are printed beside the figures; a figure that misses is
 //! no error, for only a quiet machine can tell.
 
 use std::path::PathBuf;
@@ -117,8 +117,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
     }
     say(format_args!("\n{}", summary(&chain, &native)?));
     say(
-        "\nNanoseconds a record: the best round of each side, klines (`explode`: five in a record) in batches of 500, one thread, outputs compared. `start` is\n\
-         instantiate and configure, the median of 201. Allocations are the host's: for a batch of 500, and for one record more.\n\
+        "\nNanoseconds a record: the best time of each batch of 500 klines (`explode`: five in each record), one thread, outputs compared.\n\
+         `start` is instantiate and configure, the median of 201. Allocations are the host's: for a batch, and for one record more.\n\
          The SDK's scanner takes sixteen bytes at once on both sides: simd128 in the component, SSE2 natively on x86-64.",
     );
     if let Some(file) = &args.json {
