@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use snowgate_record::RecordBatch;
-use snowgate_transform::{Capability, Chain, Engine, EngineSettings, Error, Limits, Plugin, PluginSettings, Tables, Transformed};
+use snowgate_transform::{
+    Capability, Chain, Engine, EngineSettings, Limits, Plugin, PluginSettings, Tables, Transformed, cache_folder,
+};
 
 use crate::records::{self, Answer, Output, Record, Verdict};
 use crate::report::Failure;
@@ -24,9 +26,10 @@ pub(crate) struct Instance {
     pub(crate) fuel: u64,
 }
 
-/// An engine that counts fuel, or the one that gateways use.
+/// An engine that counts fuel, or the one that gateways use. What it compiles it shares with this user's gateways, for a component with
+/// an interpreter in it is compiled for half a minute.
 pub(crate) fn engine(metered: bool) -> Result<Engine, Failure> {
-    Engine::new(&EngineSettings { metered, ..EngineSettings::default() }).map_err(|error| Failure::of_plugin(&error))
+    Engine::new(&EngineSettings { metered, cache: cache_folder() }).map_err(|error| Failure::of_plugin(&error))
 }
 
 impl Loaded {

@@ -19,7 +19,7 @@ use snowgate_transform::{Capability, Chain, Engine, EngineSettings, Limits, Plug
 #[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
 mod records;
 
-use records::{BATCHES, Checksum, RECORDS, best_of, klines};
+use records::{BATCHES, Checksum, FIRST_TIMESTAMP, RECORDS, best_of, values};
 
 /// Instances that are started; the one in the middle counts.
 const STARTS: usize = 201;
@@ -57,9 +57,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(arguments.next().ok_or("which folder holds the plugins?")?);
     let rounds: u32 = arguments.next().ok_or("how many rounds?")?.parse()?;
     let engine = Engine::new(&EngineSettings::default())?;
-    let batches: Vec<RecordBatch> = (0..BATCHES).map(|index| batch(index * RECORDS, RECORDS)).collect();
     while let (Some(name), Some(options)) = (arguments.next(), arguments.next()) {
         let plugins = load(&engine, &folder, &name, &options)?;
+        let batches: Vec<RecordBatch> = (0..BATCHES).map(|index| batch(&name, index * RECORDS, RECORDS)).collect();
         let mut chain = Chain::new(&plugins)?;
         let mut out = Transformed::new();
         let mut checksum = Checksum::new();
@@ -67,9 +67,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             chain.process(batch, &mut out)?;
             out.records.iter().for_each(|record| checksum.add(record.offset().get(), record.value()));
         }
-        let nanos = best_of(rounds, || batches.iter().try_for_each(|batch| chain.process(batch, &mut out)))?;
-        let of_one = allocations(&mut chain, &batch(0, RECORDS), &mut out)?;
-        let of_two = allocations(&mut chain, &batch(0, 2 * RECORDS), &mut out)?;
+        let nanos = best_of(rounds, |batch| chain.process(&batches[batch], &mut out))?;
+        let of_one = allocations(&mut chain, &batch(&name, 0, RECORDS), &mut out)?;
+        let of_two = allocations(&mut chain, &batch(&name, 0, 2 * RECORDS), &mut out)?;
         let line = serde_json::json!({
             "plugin": name,
             "nanos": nanos,
@@ -105,11 +105,11 @@ fn load(engine: &Engine, folder: &Path, names: &str, options: &str) -> Result<Ve
     Ok(plugins)
 }
 
-fn batch(first: usize, count: usize) -> RecordBatch {
+fn batch(plugin: &str, first: usize, count: usize) -> RecordBatch {
     let mut batch = RecordBatch::new(TopicPartition::new("klines", 0));
-    for (offset, value) in (first as i64..).zip(klines(first, count)) {
+    for (offset, value) in (first as i64..).zip(values(plugin, first, count)) {
         let offset = Offset::new(offset).expect("an index is an offset");
-        batch.push(offset, 1_767_225_600_000 + offset.get(), TimestampType::CreateTime, None, Some(value.as_bytes()));
+        batch.push(offset, FIRST_TIMESTAMP + offset.get(), TimestampType::CreateTime, None, Some(value.as_bytes()));
     }
     batch
 }

@@ -10,6 +10,7 @@
 //!
 //! Invariant: no byte leaves this module that another user may have written.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{Hash as _, Hasher};
 use std::io::{self, Read as _, Write as _};
@@ -34,6 +35,21 @@ const HALF: &str = "half";
 
 /// What an entry begins with: SHA-256 of its key and its code.
 const CHECKSUM_BYTES: usize = 32;
+
+/// Where this user's compiled plugins are kept unless somebody says otherwise; `None` where no variable says where that would be.
+pub fn cache_folder() -> Option<PathBuf> {
+    folder_in(|name| std::env::var_os(name))
+}
+
+fn folder_in(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // systemd's is ours alone already.
+    if let Some(own) = absolute("CACHE_DIRECTORY") {
+        return Some(own.join("plugins"));
+    }
+    let shared = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
+    Some(shared.join("snowgate").join("plugins"))
+}
 
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -210,6 +226,20 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn compiled_plugins_are_kept_where_this_users_caches_are() {
+        let of = |variables: &[(&str, &str)]| {
+            let variables = variables.to_vec();
+            let found = folder_in(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()));
+            found.map(|path| path.display().to_string())
+        };
+        assert_eq!(of(&[("HOME", "/accounts/a")]).as_deref(), Some("/accounts/a/.cache/snowgate/plugins"));
+        assert_eq!(of(&[("HOME", "/accounts/a"), ("XDG_CACHE_HOME", "/c")]).as_deref(), Some("/c/snowgate/plugins"));
+        assert_eq!(of(&[("HOME", "/accounts/a"), ("CACHE_DIRECTORY", "/var/cache/s")]).as_deref(), Some("/var/cache/s/plugins"));
+        assert_eq!(of(&[("HOME", "relative")]), None);
+        assert_eq!(of(&[]), None);
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod tables;
 mod version;
 mod worker;
 
+pub use cache::cache_folder;
 pub use chain::{Chain, PluginCounts, Rejected, Transformed};
 pub use component::digest;
 pub use config::{Capability, EngineSettings, Limits, PluginSettings, UnknownCapability};

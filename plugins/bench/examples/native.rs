@@ -5,11 +5,26 @@
 use std::hint::black_box;
 use std::io::Write as _;
 
-use plugin_bench::{BATCHES, Checksum, RECORDS, best_of, klines};
+use plugin_bench::{BATCHES, Checksum, FIRST_TIMESTAMP, RECORDS, best_of};
 use snowgate_plugin::Transform;
 use snowgate_plugin::bindings::exports::snowgate::transform::transform::{Batch, Column, Headers};
 use snowgate_plugin::runner::Runner;
 
+#[path = "../../dedupe/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod dedupe;
+#[path = "../../explode/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod explode;
+#[path = "../../field/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod field;
+#[path = "../../filter/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod filter;
+#[path = "../../flatten/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod flatten;
 #[path = "../../kline-flatten/src/lib.rs"]
 #[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
 mod kline_flatten;
@@ -19,15 +34,24 @@ mod no_op;
 #[path = "../../symbol-filter/src/lib.rs"]
 #[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
 mod symbol_filter;
+#[path = "../../timestamp/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod timestamp;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let rounds: u32 = arguments.next().ok_or("how many rounds?")?.parse()?;
     while let (Some(plugin), Some(options)) = (arguments.next(), arguments.next()) {
         let (nanos, checksum) = match plugin.as_str() {
-            "kline_flatten" => measure::<kline_flatten::KlineFlatten>(rounds, &options)?,
-            "no_op" => measure::<no_op::NoOp>(rounds, &options)?,
-            "symbol_filter" => measure::<symbol_filter::SymbolFilter>(rounds, &options)?,
+            "dedupe" => measure::<dedupe::Dedupe>(&plugin, rounds, &options)?,
+            "explode" => measure::<explode::Explode>(&plugin, rounds, &options)?,
+            "field" => measure::<field::Field>(&plugin, rounds, &options)?,
+            "filter" => measure::<filter::Filter>(&plugin, rounds, &options)?,
+            "flatten" => measure::<flatten::Flatten>(&plugin, rounds, &options)?,
+            "kline_flatten" => measure::<kline_flatten::KlineFlatten>(&plugin, rounds, &options)?,
+            "no_op" => measure::<no_op::NoOp>(&plugin, rounds, &options)?,
+            "symbol_filter" => measure::<symbol_filter::SymbolFilter>(&plugin, rounds, &options)?,
+            "timestamp" => measure::<timestamp::Timestamp>(&plugin, rounds, &options)?,
             other => return Err(format!("the sources of `{other}` are not included here").into()),
         };
         let line = serde_json::json!({"plugin": plugin, "nanos": nanos, "checksum": checksum});
@@ -36,8 +60,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn measure<T: Transform>(rounds: u32, options: &str) -> Result<(f64, String), String> {
-    let batches: Vec<Batch> = (0..BATCHES).map(|index| batch(index * RECORDS)).collect();
+fn measure<T: Transform>(plugin: &str, rounds: u32, options: &str) -> Result<(f64, String), String> {
+    let batches: Vec<Batch> = (0..BATCHES).map(|index| batch(plugin, index * RECORDS)).collect();
     let mut runner = Runner::<T>::new(options, &[])?;
     let mut checksum = Checksum::new();
     for (index, batch) in batches.iter().enumerate() {
@@ -53,18 +77,18 @@ fn measure<T: Transform>(rounds: u32, options: &str) -> Result<(f64, String), St
             }
         }
     }
-    let nanos = best_of(rounds, || {
-        for batch in &batches {
-            black_box(runner.process(black_box(batch)));
-        }
+    let nanos = best_of(rounds, |batch| {
+        black_box(runner.process(black_box(&batches[batch])));
         Ok::<(), String>(())
     })?;
     Ok((nanos, checksum.hex()))
 }
 
-fn batch(first: usize) -> Batch {
+/// All columns: what a plugin does not ask for costs it nothing here.
+fn batch(plugin: &str, first: usize) -> Batch {
+    let offsets = first as i64..(first + RECORDS) as i64;
     let mut values = empty();
-    for value in klines(first, RECORDS) {
+    for value in plugin_bench::values(plugin, first, RECORDS) {
         values.data.extend_from_slice(value.as_bytes());
         values.ends.push(values.data.len() as u32);
     }
@@ -72,10 +96,10 @@ fn batch(first: usize) -> Batch {
         topic: "klines".to_owned(),
         partition: 0,
         count: RECORDS as u32,
-        offsets: Vec::new(),
-        timestamps: Vec::new(),
+        timestamps: offsets.clone().map(|offset| FIRST_TIMESTAMP + offset).collect(),
+        offsets: offsets.collect(),
         values,
-        keys: empty(),
+        keys: Column { data: Vec::new(), ends: vec![0; RECORDS], nulls: vec![u8::MAX; RECORDS.div_ceil(8)] },
         headers: Headers { counts: Vec::new(), names: empty(), values: empty() },
     }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 use snowgate_plugin::json::{is_number, unquote, write_string};
 
-use crate::config::Type;
+use super::config::Type;
 
 /// The value hidden but for its last characters.
 pub(crate) fn mask(value: &[u8], keep_last: usize) -> Result<Vec<u8>, &'static str> {

@@ -1,20 +1,12 @@
 //! Keeps the records that meet a predicate, such as `data.k.x == true && symbol in ["BTCUSDT", "ETHUSDT"]`.
 //!
-//! [`parse`] makes a [`predicate`] of the operator's text, with every type settled, so that what can be wrong with it is told before the
-//! first record. A record is walked once, as far as its last field that is asked for, and kept as it is or dropped:
-//! nothing is copied back. Numbers are compared by their digits ([`number`]).
-
-mod glob;
-mod number;
-mod parse;
-mod predicate;
+//! The language, and how a record is held against it, is the SDK's [`predicate`](snowgate_plugin::predicate), for other plugins may want it,
+//! too. A record is kept as it is or dropped: nothing is copied back.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use snowgate_plugin::json::Found;
+use snowgate_plugin::predicate::Predicate;
 use snowgate_plugin::{Columns, Emit, Record, Reject, Transform, Verdict, metrics};
-
-use predicate::Predicate;
 
 /// The plugin's options.
 #[derive(Deserialize, JsonSchema)]
@@ -51,7 +43,6 @@ pub enum OnMissing {
 pub struct Filter {
     config: Config,
     predicate: Predicate,
-    found: Found,
     /// Records of this batch that left the predicate open.
     missing: u64,
 }
@@ -64,12 +55,12 @@ impl Transform for Filter {
     const CONFIG_SCHEMA: Option<&'static str> = Some(include_str!("../config.schema.json"));
 
     fn new(config: Config) -> Result<Filter, String> {
-        let predicate = parse::parse(&config.keep).map_err(|mistake| mistake.describe("keep", &config.keep))?;
-        Ok(Filter { config, predicate, found: Found::default(), missing: 0 })
+        let predicate = Predicate::parse("keep", &config.keep)?;
+        Ok(Filter { config, predicate, missing: 0 })
     }
 
     fn transform(&mut self, record: &Record<'_>, _: &mut Emit<'_>) -> Result<Verdict, Reject> {
-        match self.predicate.is_met_by(record, &mut self.found) {
+        match self.predicate.is_met_by(record) {
             Ok(true) => Ok(Verdict::Keep),
             Ok(false) => match self.config.otherwise {
                 Otherwise::Drop => Ok(Verdict::Drop),

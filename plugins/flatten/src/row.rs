@@ -6,9 +6,9 @@
 use std::ops::Range;
 
 use snowgate_plugin::Reject;
-use snowgate_plugin::json::{Pieces, Scanner, write_string};
+use snowgate_plugin::json::{Pieces, Scanner, same, write_string};
 
-use crate::{Arrays, Collisions, Config};
+use super::{Arrays, Collisions, Config};
 
 /// The deepest record that is looked into, as deep as most who read JSON go. It bounds the plugin's stack.
 pub(crate) const DEEPEST: usize = 128;
@@ -148,7 +148,7 @@ impl Row {
             _ => Kind::Plain,
         };
         let index = self.taken;
-        let known = |step: &Step| step.kind == kind && step.outer == outer && self.texts[step.key.clone()] == *key;
+        let known = |step: &Step| step.kind == kind && step.outer == outer && same(&self.texts[step.key.clone()], key);
         if !self.steps.get(index).is_some_and(known) {
             self.forget();
             self.learn(key, kind, &config.delimiter, outer);

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use snowgate_plugin::json::{Pieces, Scanner};
+use snowgate_plugin::json::{Literal, Pieces, Scanner};
 use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
 
 /// The plugin's options.
@@ -39,44 +39,28 @@ enum Kind {
 
 use Kind::{Boolean, Decimal, Integer, Text};
 
-/// What goes before a value, with room behind it so that a copy has a length known to the compiler.
-struct Before {
-    text: [u8; 32],
-    length: usize,
-}
-
-const fn before(text: &str) -> Before {
-    let mut padded = [b' '; 32];
-    let mut index = 0;
-    while index < text.len() {
-        padded[index] = text.as_bytes()[index];
-        index += 1;
-    }
-    Before { text: padded, length: text.len() }
-}
-
 /// The fields of `k` in the order of their columns: Binance's one-letter name, what goes before the value, how it is written.
-static COLUMNS: [(u8, Before, Kind); 15] = [
-    (b'i', before(r#","interval":"#), Text),
-    (b't', before(r#","open_time":"#), Integer),
-    (b'T', before(r#","close_time":"#), Integer),
-    (b'f', before(r#","first_trade_id":"#), Integer),
-    (b'L', before(r#","last_trade_id":"#), Integer),
-    (b'o', before(r#","open_price":"#), Decimal),
-    (b'c', before(r#","close_price":"#), Decimal),
-    (b'h', before(r#","high_price":"#), Decimal),
-    (b'l', before(r#","low_price":"#), Decimal),
-    (b'v', before(r#","base_volume":"#), Decimal),
-    (b'n', before(r#","trade_count":"#), Integer),
-    (b'x', before(r#","is_closed":"#), Boolean),
-    (b'q', before(r#","quote_volume":"#), Decimal),
-    (b'V', before(r#","taker_buy_base_volume":"#), Decimal),
-    (b'Q', before(r#","taker_buy_quote_volume":"#), Decimal),
+static COLUMNS: [(u8, Literal, Kind); 15] = [
+    (b'i', Literal::new(r#","interval":"#), Text),
+    (b't', Literal::new(r#","open_time":"#), Integer),
+    (b'T', Literal::new(r#","close_time":"#), Integer),
+    (b'f', Literal::new(r#","first_trade_id":"#), Integer),
+    (b'L', Literal::new(r#","last_trade_id":"#), Integer),
+    (b'o', Literal::new(r#","open_price":"#), Decimal),
+    (b'c', Literal::new(r#","close_price":"#), Decimal),
+    (b'h', Literal::new(r#","high_price":"#), Decimal),
+    (b'l', Literal::new(r#","low_price":"#), Decimal),
+    (b'v', Literal::new(r#","base_volume":"#), Decimal),
+    (b'n', Literal::new(r#","trade_count":"#), Integer),
+    (b'x', Literal::new(r#","is_closed":"#), Boolean),
+    (b'q', Literal::new(r#","quote_volume":"#), Decimal),
+    (b'V', Literal::new(r#","taker_buy_base_volume":"#), Decimal),
+    (b'Q', Literal::new(r#","taker_buy_quote_volume":"#), Decimal),
 ];
 
-static EVENT_TIME: Before = before(r#"{"event_time":"#);
-static SYMBOL: Before = before(r#","symbol":"#);
-static STREAM: Before = before(r#","stream":"#);
+static EVENT_TIME: Literal = Literal::new(r#"{"event_time":"#);
+static SYMBOL: Literal = Literal::new(r#","symbol":"#);
+static STREAM: Literal = Literal::new(r#","stream":"#);
 
 /// Where `x` stands among the columns.
 const IS_CLOSED: usize = 11;
@@ -107,10 +91,6 @@ const fn columns_of(kind: Kind) -> u32 {
     columns
 }
 
-const DECIMALS: u32 = columns_of(Decimal);
-const INTEGERS: u32 = columns_of(Integer);
-const BOOLEANS: u32 = columns_of(Boolean);
-
 /// What was found in a record: where it is written.
 #[derive(Default)]
 struct Found<'a> {
@@ -122,14 +102,8 @@ struct Found<'a> {
     kline: bool,
     /// Empty where a field is missing.
     columns: [Range<usize>; COLUMNS.len()],
-    flat: FlatRow<'a>,
-}
-
-/// The marks of a row that is flat already.
-#[derive(Default)]
-struct FlatRow<'a> {
-    symbol: bool,
-    open_time: bool,
+    /// The marks of a row that is flat already: `symbol` and `open_time`, and its `is_closed`.
+    flat: (bool, bool),
     is_closed: Option<&'a [u8]>,
 }
 
@@ -154,8 +128,8 @@ impl Transform for KlineFlatten {
         event(scan, &mut found, true)?.end()?;
         if found.kline {
             self.flatten(value, &found, emit)
-        } else if found.flat.symbol && found.flat.open_time {
-            let open = found.flat.is_closed == Some(b"false");
+        } else if found.flat == (true, true) {
+            let open = found.is_closed == Some(b"false");
             Ok(if self.config.closed_only && open { Verdict::Drop } else { Verdict::Keep })
         } else {
             Err("the value is neither a kline event, nor one in a combined-stream envelope, nor a flat kline row".into())
@@ -178,25 +152,19 @@ impl KlineFlatten {
         }
         emit.write(|out| {
             let mut row = Pieces::new(out);
-            put(&mut row, &EVENT_TIME, value, event_time);
-            put(&mut row, &SYMBOL, value, symbol);
+            row.literal(&EVENT_TIME).part(value, event_time);
+            row.literal(&SYMBOL).part(value, symbol);
             for ((_, before, _), range) in COLUMNS.iter().zip(&found.columns) {
-                put(&mut row, before, value, range.clone());
+                row.literal(before).part(value, range.clone());
             }
             if let Some(stream) = &found.stream {
-                put(&mut row, &STREAM, value, stream.clone());
+                row.literal(&STREAM).part(value, stream.clone());
             }
             row.start_of(b"}", 1);
             row.finish();
         });
         Ok(Verdict::Replace)
     }
-}
-
-#[inline(always)]
-fn put(row: &mut Pieces<'_>, before: &Before, value: &[u8], range: Range<usize>) {
-    row.start_of(&before.text, before.length);
-    row.part(value, range);
 }
 
 /// Walks an event, or the envelope around one: the `outer` object may hold another in `data`.
@@ -210,10 +178,10 @@ fn event<'a>(mut scan: Scanner<'a>, found: &mut Found<'a>, outer: bool) -> Resul
             b"k" if scan.peek() == Some(b'{') => scan = kline(scan, found)?,
             b"data" if outer && scan.peek() == Some(b'{') => scan = event(scan, found, false)?,
             b"stream" if outer && scan.peek() == Some(b'"') => found.stream = Some(scan.raw_range()?),
-            b"is_closed" if outer => found.flat.is_closed = Some(scan.raw()?),
+            b"is_closed" if outer => found.is_closed = Some(scan.raw()?),
             other => {
-                found.flat.symbol |= other == b"symbol";
-                found.flat.open_time |= other == b"open_time";
+                found.flat.0 |= other == b"symbol";
+                found.flat.1 |= other == b"open_time";
                 scan.skip()?;
             }
         }
@@ -228,11 +196,11 @@ fn kline<'a>(mut scan: Scanner<'a>, found: &mut Found<'a>) -> Result<Scanner<'a>
         let column = if let [name] = *key { COLUMN_OF[name as usize] } else { NO_COLUMN };
         if column != NO_COLUMN {
             let (name, bit) = (key[0], 1 << (column % 32));
-            found.columns[column as usize] = if bit & DECIMALS != 0 {
+            found.columns[column as usize] = if bit & const { columns_of(Decimal) } != 0 {
                 field(&mut scan, name, Decimal)?
-            } else if bit & INTEGERS != 0 {
+            } else if bit & const { columns_of(Integer) } != 0 {
                 field(&mut scan, name, Integer)?
-            } else if bit & BOOLEANS != 0 {
+            } else if bit & const { columns_of(Boolean) } != 0 {
                 field(&mut scan, name, Boolean)?
             } else {
                 field(&mut scan, name, Text)?
@@ -250,8 +218,7 @@ fn kline<'a>(mut scan: Scanner<'a>, found: &mut Found<'a>) -> Result<Scanner<'a>
 #[inline(always)]
 fn field(scan: &mut Scanner<'_>, name: u8, kind: Kind) -> Result<Range<usize>, Reject> {
     let found = match kind {
-        Text if scan.peek() == Some(b'"') => Some(scan.raw_range()?),
-        Text => None,
+        Text => (scan.peek() == Some(b'"')).then(|| scan.raw_range()).transpose()?,
         Integer => scan.integer(),
         Decimal => scan.decimal(),
         Boolean => scan.boolean(),

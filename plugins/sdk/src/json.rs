@@ -23,6 +23,7 @@
 
 mod blocks;
 mod fields;
+mod number;
 mod object;
 mod pieces;
 mod strings;
@@ -33,10 +34,11 @@ use std::ops::Range;
 use crate::Reject;
 use blocks::{BLOCK, block, digits, quotes_and_backslashes, structure, within_quotes};
 pub use fields::{Fields, Found};
+pub use number::compare_numbers;
 pub use object::{Object, Path, Value};
-pub use pieces::{Pieces, append};
+pub use pieces::{Literal, Pieces, append};
 use strings::unescape;
-pub use strings::{unquote, write_string};
+pub use strings::{same, unquote, write_string};
 
 /// The text is not the JSON that was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

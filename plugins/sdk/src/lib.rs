@@ -52,6 +52,8 @@ mod emit;
 pub mod json;
 pub mod log;
 pub mod metrics;
+pub mod pattern;
+pub mod predicate;
 mod record;
 #[doc(hidden)]
 pub mod runner;

@@ -7,22 +7,22 @@ use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use snowgate_plugin::json::{Malformed, Scanner};
-use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
+use snowgate_plugin::json::{Fields, Found, Malformed, Path, Scanner, unquote};
+use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict, pattern};
 
 /// The plugin's options.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("anyOf" = [{ "required": ["allow"] }, { "required": ["deny"] }]))]
 pub struct Config {
-    /// Symbols that pass; `*` stands for any characters. Empty: all that are not denied.
+    /// Symbols that pass; `*` stands for any characters or none, `?` for one. Empty: all that are not denied.
     #[serde(default)]
     allow: Vec<String>,
     /// Symbols that do not pass, allowed or not.
     #[serde(default)]
     deny: Vec<String>,
     /// Where the symbol stands, names joined by dots. Default: whichever of `data.s`, `s` and `symbol` comes first in the record.
-    field: Option<String>,
+    field: Option<Path>,
     /// What becomes of a record without a symbol.
     #[serde(default)]
     on_missing: OnMissing,
@@ -41,8 +41,8 @@ pub enum OnMissing {
 pub struct SymbolFilter {
     allow: Patterns,
     deny: Patterns,
-    /// Names from the outermost in; `None` for the usual places.
-    path: Option<Vec<String>>,
+    /// `None` for the usual places.
+    place: Option<Place>,
     on_missing: OnMissing,
     known: Known,
 }
@@ -57,30 +57,20 @@ impl Transform for SymbolFilter {
         if config.allow.is_empty() && config.deny.is_empty() {
             return Err("give `allow` or `deny` at least one symbol, such as `allow = [\"BTC*\"]`".into());
         }
-        let path = match config.field {
-            None => None,
-            Some(field) => {
-                let names: Vec<String> = field.split('.').map(str::to_owned).collect();
-                if names.iter().any(String::is_empty) {
-                    return Err(format!("`field` is `{field}`, and should be names joined by dots, such as `data.s`"));
-                }
-                Some(names)
-            }
-        };
         Ok(SymbolFilter {
             allow: Patterns::new("allow", config.allow)?,
             deny: Patterns::new("deny", config.deny)?,
-            path,
+            place: config.field.map(Place::new),
             on_missing: config.on_missing,
             known: Known::default(),
         })
     }
 
     fn transform(&mut self, record: &Record<'_>, _: &mut Emit<'_>) -> Result<Verdict, Reject> {
-        let found = match (record.value(), &self.path) {
+        let found = match (record.value(), &mut self.place) {
             (None, _) => Ok(None),
             (Some(value), None) => usual(value),
-            (Some(value), Some(path)) => at_path(value, path),
+            (Some(value), Some(place)) => place.symbol(value),
         };
         let Ok(Some(symbol)) = found else { return self.missing(found.err()) };
         let passes = match self.known.passes(&symbol) {
@@ -106,10 +96,10 @@ impl SymbolFilter {
         match self.on_missing {
             OnMissing::Keep => Ok(Verdict::Keep),
             OnMissing::Drop => Ok(Verdict::Drop),
-            OnMissing::Reject => Err(match (malformed, &self.path) {
+            OnMissing::Reject => Err(match (malformed, &self.place) {
                 (Some(malformed), _) => malformed.into(),
                 (None, None) => "the record has no symbol at `data.s`, `s` or `symbol`".into(),
-                (None, Some(path)) => format!("the record has no symbol at `{}`", path.join(".")).into(),
+                (None, Some(place)) => format!("the record has no symbol at `{}`", place.path).into(),
             }),
         }
     }
@@ -137,22 +127,26 @@ fn usual(value: &[u8]) -> Result<Option<Cow<'_, [u8]>>, Malformed> {
     Ok(None)
 }
 
-fn at_path<'a>(value: &'a [u8], path: &[String]) -> Result<Option<Cow<'a, [u8]>>, Malformed> {
-    let mut scan = Scanner::new(value);
-    let mut depth = 0;
-    scan.enter()?;
-    while let Some(key) = scan.key()? {
-        let here = *key == *path[depth].as_bytes();
-        match scan.peek() {
-            Some(b'"') if here && depth + 1 == path.len() => return scan.string().map(Some),
-            Some(b'{') if here && depth + 1 < path.len() => {
-                scan.enter()?;
-                depth += 1;
-            }
-            _ => scan.skip()?,
-        }
+/// The one place where the operator says that the symbol stands.
+struct Place {
+    path: Path,
+    fields: Fields,
+    found: Found,
+}
+
+impl Place {
+    fn new(path: Path) -> Place {
+        let mut fields = Fields::default();
+        fields.add(path.names());
+        Place { path, fields, found: Found::default() }
     }
-    Ok(None)
+
+    /// Not inlined, for the usual places are the road that is to be short.
+    #[inline(never)]
+    fn symbol<'a>(&mut self, value: &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, Malformed> {
+        self.fields.find(value, &mut self.found)?;
+        Ok(self.found.get(0, value).and_then(unquote))
+    }
 }
 
 /// Symbols that were judged before: however long the lists are, a symbol that comes again costs one look.
@@ -217,25 +211,17 @@ impl Known {
 
 /// Symbols and patterns of one list, in upper case: case never tells two symbols apart.
 struct Patterns {
-    /// Without `*`, sorted.
+    /// Sorted.
     exact: Vec<Vec<u8>>,
-    /// With `*`: the pieces between.
-    wild: Vec<Vec<Vec<u8>>>,
+    wild: Vec<Vec<u8>>,
 }
 
 impl Patterns {
     fn new(option: &str, patterns: Vec<String>) -> Result<Patterns, String> {
-        let (mut exact, mut wild) = (Vec::new(), Vec::new());
-        for pattern in patterns {
-            let upper = pattern.trim().to_ascii_uppercase();
-            if upper.is_empty() {
-                return Err(format!("`{option}` holds an empty symbol"));
-            }
-            if upper.contains('*') {
-                wild.push(upper.split('*').map(|piece| piece.as_bytes().to_vec()).collect());
-            } else {
-                exact.push(upper.into_bytes());
-            }
+        let upper = patterns.iter().map(|pattern| pattern.trim().to_ascii_uppercase().into_bytes());
+        let (wild, mut exact): (Vec<_>, Vec<_>) = upper.partition(|pattern| pattern.contains(&b'*') || pattern.contains(&b'?'));
+        if exact.iter().any(Vec::is_empty) {
+            return Err(format!("`{option}` holds an empty symbol"));
         }
         exact.sort();
         Ok(Patterns { exact, wild })
@@ -247,23 +233,8 @@ impl Patterns {
 
     fn matches(&self, symbol: &[u8]) -> bool {
         self.exact.binary_search_by(|exact| exact.as_slice().cmp(symbol)).is_ok()
-            || self.wild.iter().any(|pieces| wild(pieces, symbol))
+            || self.wild.iter().any(|wild| pattern::matches(wild, symbol))
     }
-}
-
-/// Whether the pieces stand in `symbol` in order, the first at its start and the last at its end.
-fn wild(pieces: &[Vec<u8>], symbol: &[u8]) -> bool {
-    let [first, middle @ .., last] = pieces else { return false };
-    let Some(rest) = symbol.strip_prefix(first.as_slice()) else { return false };
-    let Some(mut rest) = rest.strip_suffix(last.as_slice()) else { return false };
-    for piece in middle.iter().filter(|piece| !piece.is_empty()) {
-        // The earliest place leaves most for the pieces to come.
-        match rest.windows(piece.len()).position(|window| window == piece.as_slice()) {
-            Some(at) => rest = &rest[at + piece.len()..],
-            None => return false,
-        }
-    }
-    true
 }
 
 snowgate_plugin::export!(SymbolFilter);

@@ -45,7 +45,7 @@ fn deny_wins_over_allow_and_an_empty_allow_lets_all_others_pass() {
 }
 
 #[test]
-fn a_star_stands_for_any_characters_or_none() {
+fn a_star_stands_for_any_characters_or_none_and_a_question_mark_for_one() {
     let matches = |pattern: &str, symbol: &str| Patterns::new("allow", vec![pattern.into()]).unwrap().matches(symbol.as_bytes());
     for (pattern, symbol) in [
         ("*", ""),
@@ -56,12 +56,14 @@ fn a_star_stands_for_any_characters_or_none() {
         ("*T*", "ETH"),
         ("A**B", "AB"),
         ("btc*", "BTCEUR"),
+        ("BTC?", "BTCX"),
     ] {
         assert!(matches(pattern, symbol), "{pattern} {symbol}");
     }
-    for (pattern, symbol) in [("BTC*", "XBTC"), ("*USDT", "USDTX"), ("AB*BC", "ABC"), ("*X*X*", "AXB"), ("A*B*C", "ACB"), ("", "A")]
+    for (pattern, symbol) in
+        [("BTC*", "XBTC"), ("*USDT", "USDTX"), ("AB*BC", "ABC"), ("*X*X*", "AXB"), ("A*B*C", "ACB"), ("A?", "A")]
     {
-        assert!(pattern.is_empty() || !matches(pattern, symbol), "{pattern} {symbol}");
+        assert!(!matches(pattern, symbol), "{pattern} {symbol}");
     }
 }
 
@@ -83,6 +85,7 @@ fn another_field_can_be_named() {
     let mut bench = bench(r#"{"allow": ["A"], "field": "x.y.z"}"#);
     assert_eq!(bench.value(r#"{"s": "B", "x": {"z": "B", "y": {"q": [1], "z": "A"}}}"#), Outcome::Kept);
     assert_eq!(bench.value(r#"{"s": "A", "x": {"y": {"z": "B"}}}"#), Outcome::Dropped);
+    assert_eq!(bench.value(r#"{"x": {"y": {}}, "z": "A"}"#).why(), "the record has no symbol at `x.y.z`");
     assert_eq!(bench.value(r#"{"s": "A", "x": {"y": "z"}, "z": "A"}"#).why(), "the record has no symbol at `x.y.z`");
 }
 
@@ -94,7 +97,7 @@ fn a_wrong_configuration_says_what_would_be_right() {
     assert_eq!(why(r#"{"allow": [" "]}"#), "`allow` holds an empty symbol");
     assert_eq!(
         why(r#"{"deny": ["A"], "field": "a..b"}"#),
-        "`field` is `a..b`, and should be names joined by dots, such as `data.s`"
+        "`a..b` is no way to a field: write names joined by dots, such as `data.symbol`"
     );
     assert_eq!(
         why(r#"{"deny": ["A"], "on_missing": "ignore"}"#),

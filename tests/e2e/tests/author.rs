@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::UNIX_EPOCH;
 
 use serde_json::Value;
 use snowgate_e2e::gateway::plugin;
@@ -194,6 +196,27 @@ fn a_component_says_what_it_is_or_why_it_does_not_fit() {
 }
 
 /// The SDK holds each plugin to its cases natively, with a reader of its own; here they are read and run by the program.
+#[test]
+fn a_component_that_was_compiled_for_one_command_is_not_compiled_for_the_next() {
+    let world = World::new(1);
+    let caches = world.folder().join("caches");
+    let inspect = || {
+        let mut command = Command::new(snowgate_e2e::gateway::program());
+        command.args(["plugin", "inspect"]).arg(plugin("symbol_filter.wasm"));
+        command.env_remove("CACHE_DIRECTORY").env("XDG_CACHE_HOME", &caches);
+        Ran::of(command.output().expect("the program starts")).succeeded()
+    };
+    let said = inspect();
+    let entries: Vec<_> = fs::read_dir(caches.join("snowgate/plugins")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [entry] = &entries[..] else { panic!("one component leaves one entry: {entries:?}") };
+    let written = fs::metadata(entry).unwrap().ino();
+    fs::File::open(entry).unwrap().set_modified(UNIX_EPOCH).unwrap();
+    assert_eq!(inspect().out, said.out);
+    let after = fs::metadata(entry).unwrap();
+    assert_eq!(after.ino(), written, "it was compiled again");
+    assert!(after.modified().unwrap() > UNIX_EPOCH, "what is used is marked as used");
+}
+
 #[test]
 fn the_library_passes_its_cases_on_the_engine_of_the_gateway() {
     let world = World::new(1);

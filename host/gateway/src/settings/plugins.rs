@@ -68,7 +68,7 @@ impl From<OnPlugin> for OnError {
 impl PluginsSettings {
     /// Where nothing is said.
     pub(super) fn unsaid() -> PluginsSettings {
-        PluginsSettings { cache: cache_folder(|name| std::env::var_os(name)), watch: None }
+        PluginsSettings { cache: snowgate_transform::cache_folder(), watch: None }
     }
 }
 
@@ -261,17 +261,6 @@ struct Found {
     version: Option<VersionReq>,
 }
 
-/// This user's folder for what can be made again.
-fn cache_folder(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
-    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    // systemd's is ours alone already.
-    if let Some(own) = absolute("CACHE_DIRECTORY") {
-        return Some(own.join("plugins"));
-    }
-    let shared = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
-    Some(shared.join("snowgate").join("plugins"))
-}
-
 /// The names of the plugins in `folder`, in order.
 fn plugins_in(folder: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
@@ -319,23 +308,4 @@ fn to_json(value: &toml::Value) -> Option<serde_json::Value> {
             serde_json::Value::Object(entries.collect::<Option<_>>()?)
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn compiled_plugins_are_kept_where_this_users_caches_are() {
-        let of = |variables: &[(&str, &str)]| {
-            let variables = variables.to_vec();
-            let found = cache_folder(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()));
-            found.map(|path| path.display().to_string())
-        };
-        assert_eq!(of(&[("HOME", "/accounts/a")]).as_deref(), Some("/accounts/a/.cache/snowgate/plugins"));
-        assert_eq!(of(&[("HOME", "/accounts/a"), ("XDG_CACHE_HOME", "/c")]).as_deref(), Some("/c/snowgate/plugins"));
-        assert_eq!(of(&[("HOME", "/accounts/a"), ("CACHE_DIRECTORY", "/var/cache/s")]).as_deref(), Some("/var/cache/s/plugins"));
-        assert_eq!(of(&[("HOME", "relative")]), None);
-        assert_eq!(of(&[]), None);
-    }
 }

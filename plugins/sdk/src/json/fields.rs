@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Malformed, Scanner};
+use super::{Malformed, Scanner, same};
 
 /// Finds fields, each by its path, without a copy. Where a single one is looked for, or changed, see [`Object`](super::Object).
 ///
@@ -86,7 +86,7 @@ fn walk<'a>(
 ) -> Result<Scanner<'a>, Malformed> {
     scan.enter()?;
     while let Some(key) = scan.key()? {
-        let Some((_, child)) = node.children.iter().find(|(name, _)| **name == *key) else {
+        let Some((_, child)) = node.children.iter().find(|(name, _)| same(name, &key)) else {
             scan.skip()?;
             continue;
         };

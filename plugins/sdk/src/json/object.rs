@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Malformed, Scanner, write_string};
+use super::{Malformed, Scanner, same, write_string};
 
 /// The way to a field: names from the outermost in, joined by dots; `\.` is a dot inside a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +93,9 @@ impl schemars::JsonSchema for Path {
     }
 }
 
+/// What an object has room for before it grows: as many fields as most have.
+const FIELDS: usize = 32;
+
 /// A JSON object, as far as it was looked into.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Object<'a> {
@@ -112,7 +115,7 @@ impl<'a> Object<'a> {
     /// Walks the fields of the object that is all of `text`.
     pub fn parse(text: &'a [u8]) -> Result<Object<'a>, Malformed> {
         let mut scan = Scanner::new(text);
-        let mut fields = Vec::new();
+        let mut fields = Vec::with_capacity(FIELDS);
         scan.enter()?;
         while let Some(name) = scan.key()? {
             fields.push((name, Value::Text(Cow::Borrowed(scan.raw()?))));
@@ -146,7 +149,7 @@ impl<'a> Object<'a> {
     pub fn remove(&mut self, path: &Path) -> Result<Option<Value<'a>>, Malformed> {
         let (last, way) = path.0.split_last().expect("a path has a name");
         let Some(object) = self.at(way)? else { return Ok(None) };
-        Ok(object.fields.extract_if(.., |(name, _)| **name == *last.as_bytes()).last().map(|(_, value)| value))
+        Ok(object.fields.extract_if(.., |(name, _)| same(name, last.as_bytes())).last().map(|(_, value)| value))
     }
 
     /// Gives the field at `path` this value, in its place or at the end. Objects on the way are made where there is nothing or null;
@@ -185,7 +188,7 @@ impl<'a> Object<'a> {
 
     /// Gives the field `name` of this very object this value, in its place or at the end. Answers with what stood there.
     pub fn insert(&mut self, name: Cow<'a, [u8]>, value: Value<'a>) -> Option<Value<'a>> {
-        match self.fields.iter_mut().rfind(|(field, _)| *field == name) {
+        match self.fields.iter_mut().rfind(|(field, _)| same(field, &name)) {
             Some((_, old)) => Some(std::mem::replace(old, value)),
             None => {
                 self.fields.push((name, value));
@@ -253,7 +256,7 @@ impl<'a> Object<'a> {
 
     /// Of a name that comes twice the last one counts, as for most who read JSON.
     fn index_of(&self, name: &str) -> Option<usize> {
-        self.fields.iter().rposition(|(field, _)| **field == *name.as_bytes())
+        self.fields.iter().rposition(|(field, _)| same(field, name.as_bytes()))
     }
 }
 

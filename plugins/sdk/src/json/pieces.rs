@@ -14,6 +14,33 @@ pub struct Pieces<'a> {
     length: usize,
 }
 
+/// A text of at most 32 bytes that is known beforehand, such as a field's name and what is around it: [`Pieces`] copies it as one block.
+///
+/// ```
+/// use snowgate_plugin::json::{Literal, Pieces};
+///
+/// static PRICE: Literal = Literal::new(r#","price":"#);
+/// let mut out = Vec::new();
+/// let mut row = Pieces::new(&mut out);
+/// row.literal(&PRICE).part(b"0.10", 0..4);
+/// row.finish();
+/// assert_eq!(out, br#","price":0.10"#);
+/// ```
+pub struct Literal {
+    text: [u8; 2 * BLOCK],
+    length: usize,
+}
+
+impl Literal {
+    /// # Panics
+    /// When the text is longer; of a `const` or `static` it does not compile then.
+    pub const fn new(text: &str) -> Literal {
+        let mut padded = [0; 2 * BLOCK];
+        padded.split_at_mut(text.len()).0.copy_from_slice(text.as_bytes());
+        Literal { text: padded, length: text.len() }
+    }
+}
+
 impl<'a> Pieces<'a> {
     #[inline]
     pub fn new(out: &'a mut Vec<u8>) -> Pieces<'a> {
@@ -33,6 +60,12 @@ impl<'a> Pieces<'a> {
         };
         room[..N].write_copy_of_slice(block);
         self.length += length;
+    }
+
+    #[inline(always)]
+    pub fn literal(&mut self, literal: &Literal) -> &mut Self {
+        self.start_of(&literal.text, literal.length);
+        self
     }
 
     /// Adds `text[range]`.

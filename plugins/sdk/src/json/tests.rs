@@ -186,3 +186,17 @@ fn strings_come_out_of_their_quotes_and_go_back() {
     write_string(&mut quoted, b"a\xffb");
     assert_eq!(quoted, "\"a\u{fffd}b\"".as_bytes());
 }
+
+#[test]
+fn two_texts_are_the_same_when_every_byte_is() {
+    for length in 0..40 {
+        let text: Vec<u8> = (0..length).collect();
+        assert!(same(&text, &text.clone()), "{length}");
+        assert!(!same(&text, &[&text[..], b"x"].concat()), "{length}");
+        for at in 0..text.len() {
+            let mut other = text.clone();
+            other[at] ^= 0x80;
+            assert!(!same(&text, &other), "{length} {at}");
+        }
+    }
+}

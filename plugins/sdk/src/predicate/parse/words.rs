@@ -1,9 +1,8 @@
 //! The words and signs of a predicate.
 
-use snowgate_plugin::json::is_number;
-
+use super::super::{Source, Test};
 use super::{Meaning, Mistake, Parser};
-use crate::predicate::{Source, Test};
+use crate::json::is_number;
 
 impl<'a> Parser<'a> {
     /// Text in quotes, a number, `true` or `false`, if one stands here.

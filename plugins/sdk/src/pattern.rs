@@ -1,7 +1,14 @@
-//! Patterns: `*` stands for any characters or none, `?` for exactly one.
+//! Patterns for texts, as operators write them in options: `*` stands for any characters or none, `?` for exactly one.
+//!
+//! ```
+//! use snowgate_plugin::pattern;
+//!
+//! assert!(pattern::matches(b"BTC*", b"BTCUSDT"));
+//! assert!(!pattern::matches(b"BTC?", b"BTCUSDT"));
+//! ```
 
 /// Whether the whole of `text` is as `pattern` says.
-pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
+pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where the last star stands, and how far into the text it reaches so far. An earlier star never has to give way again.
     let mut star: Option<(usize, usize)> = None;

@@ -14,9 +14,8 @@
 
 mod words;
 
-use snowgate_plugin::json::Fields;
-
-use crate::predicate::{Comparison, Operand, Predicate, Source, Test, TextTest};
+use super::{Comparison, Operand, Predicate, Source, Test, TextTest};
+use crate::json::{Fields, Found};
 
 /// Parentheses and `!` within each other; each costs stack.
 const DEPTH: usize = 64;
@@ -41,13 +40,13 @@ const FUNCTIONS: &str = "`exists`, `header`, `number`, `text`, `starts_with`, `e
 
 /// Where the text stops making sense, and what would.
 #[derive(Debug)]
-pub(crate) struct Mistake {
+pub(super) struct Mistake {
     at: usize,
     what: String,
 }
 
 impl Mistake {
-    pub(crate) fn describe(&self, option: &str, text: &str) -> String {
+    pub(super) fn describe(&self, option: &str, text: &str) -> String {
         const SHOWN: usize = 24;
         let (before, rest) = text.split_at(self.at);
         let Mistake { what, .. } = self;
@@ -60,7 +59,7 @@ impl Mistake {
     }
 }
 
-pub(crate) fn parse(text: &str) -> Result<Predicate, Mistake> {
+pub(super) fn parse(text: &str) -> Result<Predicate, Mistake> {
     let mut parser = Parser { text, at: 0, depth: 0, fields: Fields::default() };
     let whole = parser.predicate()?;
     parser.blanks();
@@ -68,7 +67,7 @@ pub(crate) fn parse(text: &str) -> Result<Predicate, Mistake> {
         return Err(parser.unexpected(&whole));
     }
     let test = whole.into_test()?;
-    Ok(Predicate { test, fields: parser.fields })
+    Ok(Predicate { test, fields: parser.fields, found: Found::default() })
 }
 
 struct Parser<'a> {

@@ -1,26 +1,38 @@
-//! What is asked of a record, and how it answers.
+//! Conditions on records, as operators write them in an option: `data.k.x == true && symbol in ["BTCUSDT", "ETHUSDT"]`.
+//!
+//! [`parse`](Predicate::parse) settles every type, so that what can be wrong with a predicate is told before the first record. A record is then
+//! walked once, as far as its last field that is asked for. The language is in the README of `plugins/filter`.
 //!
 //! The answer is yes, no, or open: a field is missing, null or of another type. What is open matters only where it decides: `false && x`
 //! is false and `true || x` is true whatever `x` is, in either order.
+//!
+//! ```
+//! use snowgate_plugin::predicate::Predicate;
+//!
+//! assert!(Predicate::parse("keep", "price > 0.5 && exists(symbol)").is_ok());
+//! let why = Predicate::parse("keep", "price = 5").err().unwrap();
+//! assert_eq!(why, "`keep` is wrong at character 7, `= 5`: write `==`");
+//! ```
+
+mod parse;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
-use snowgate_plugin::Record;
-use snowgate_plugin::json::{Fields, Found, Malformed, is_number, unquote};
+use crate::json::{Fields, Found, Malformed, compare_numbers, is_number, unquote};
+use crate::{Record, pattern};
 
-use crate::glob;
-use crate::number;
-
-/// A predicate whose types are settled.
-pub(crate) struct Predicate {
-    pub(crate) test: Test,
-    pub(crate) fields: Fields,
+/// A condition that every record meets, does not meet, or leaves open.
+pub struct Predicate {
+    test: Test,
+    fields: Fields,
+    /// Where the fields of the record at hand are.
+    found: Found,
 }
 
 /// What is true, false or open.
-pub(crate) enum Test {
+enum Test {
     Is(bool),
     Tombstone,
     Exists(Operand),
@@ -39,7 +51,7 @@ pub(crate) enum Test {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Comparison {
+enum Comparison {
     Equal,
     NotEqual,
     Less,
@@ -49,7 +61,7 @@ pub(crate) enum Comparison {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) enum TextTest {
+enum TextTest {
     StartsWith,
     EndsWith,
     Contains,
@@ -57,14 +69,14 @@ pub(crate) enum TextTest {
 }
 
 /// A value, of the record or the predicate's own.
-pub(crate) struct Operand {
-    pub(crate) source: Source,
+struct Operand {
+    source: Source,
     /// As the predicate names it.
-    pub(crate) name: String,
+    name: String,
 }
 
 #[derive(Clone)]
-pub(crate) enum Source {
+enum Source {
     /// By its number.
     Field(usize),
     Header(String),
@@ -77,8 +89,8 @@ pub(crate) enum Source {
     Number(String),
 }
 
-/// Why there is no answer.
-pub(crate) struct Open<'a> {
+/// Why there is no answer, in words for the dead letter.
+pub struct Open<'a> {
     operand: &'a Operand,
     why: Why,
 }
@@ -101,11 +113,17 @@ struct Shown<'r> {
 }
 
 impl Predicate {
-    pub(crate) fn is_met_by<'t>(&'t self, record: &Record<'_>, found: &mut Found) -> Result<bool, Open<'t>> {
+    /// Makes sense of what the operator wrote in `option`. The error is for the operator: it says where, and what would be right.
+    pub fn parse(option: &str, text: &str) -> Result<Predicate, String> {
+        parse::parse(text).map_err(|mistake| mistake.describe(option, text))
+    }
+
+    pub fn is_met_by(&mut self, record: &Record<'_>) -> Result<bool, Open<'_>> {
+        let Predicate { test, fields, found } = self;
         let value = record.value().unwrap_or_default();
         // Of a tombstone nothing is found, and the reason is another.
-        let malformed = self.fields.find(value, found).err();
-        self.test.answer(&Shown { record, value, found, malformed })
+        let malformed = fields.find(value, found).err();
+        test.answer(&Shown { record, value, found, malformed })
     }
 }
 
@@ -124,11 +142,11 @@ impl Test {
             Test::All(tests) => ask(tests, false, shown),
             Test::Any(tests) => ask(tests, true, shown),
             Test::Same(a, b) => Ok(a.answer(shown)? == b.answer(shown)?),
-            Test::Numbers(comparison, a, b) => Ok(comparison.holds(number::compare(&a.number(shown)?, &b.number(shown)?))),
+            Test::Numbers(comparison, a, b) => Ok(comparison.holds(compare_numbers(&a.number(shown)?, &b.number(shown)?))),
             Test::Texts(comparison, a, b) => Ok(comparison.holds(a.text(shown)?.cmp(&b.text(shown)?))),
             Test::AmongNumbers(operand, numbers) => {
                 let number = operand.number(shown)?;
-                Ok(numbers.iter().any(|one| number::compare(&number, one.as_bytes()) == Ordering::Equal))
+                Ok(numbers.iter().any(|one| compare_numbers(&number, one.as_bytes()) == Ordering::Equal))
             }
             Test::AmongTexts(operand, texts) => {
                 let text = operand.text(shown)?;
@@ -140,7 +158,7 @@ impl Test {
                     TextTest::StartsWith => text.starts_with(with),
                     TextTest::EndsWith => text.ends_with(with),
                     TextTest::Contains => with.is_empty() || text.windows(with.len()).any(|window| window == with),
-                    TextTest::Matches => glob::matches(with, &text),
+                    TextTest::Matches => pattern::matches(with, &text),
                 })
             }
         }
