@@ -175,6 +175,7 @@ fn pipeline(name: &str, kind: &'static str, partitions: i32, seconds: f64, now: 
                 worker: u32::from(partition % 2 == 1),
                 committed_offset: Some(share(settled)),
                 appended_offset: Some(share(settled) + 40),
+                more_tables: Vec::new(),
                 group_offset: Some(share(settled) + 1),
                 log_end_offset: Some(share(records) + 60),
                 lag_records: Some((share(records) - share(settled)).unsigned_abs() + 59),
