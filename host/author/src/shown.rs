@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use snowgate_record::RecordBatch;
 use snowgate_transform::{
-    Capability, Chain, Engine, EngineSettings, Limits, Plugin, PluginSettings, Tables, Transformed, cache_folder,
+    Capability, Chain, Engine, EngineSettings, Error, Limits, Plugin, PluginSettings, Tables, Transformed, cache_folder,
 };
 
 use crate::records::{self, Answer, Output, Record, Verdict};
