@@ -51,7 +51,8 @@ impl TransformSettings {
 
     /// What becomes of a record that the plugin did not take for `reason`, where that is said.
     pub(crate) fn on_error(&self, reason: &str) -> Option<OnError> {
-        if reason == "plugin_rejected" { self.on_reject } else { self.on_trap }
+        // A table that is not allowed is an answer, and no failure.
+        if matches!(reason, "plugin_rejected" | "table_not_allowed") { self.on_reject } else { self.on_trap }
     }
 }
 
