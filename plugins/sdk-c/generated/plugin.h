@@ -141,7 +141,8 @@ typedef struct exports_snowgate_transform_transform_output_t {
   // rejected means nothing.
   // 
   // A record was going to the pipeline's own table, unless an earlier plugin sent it to another: the last one that names a table
-  // decides.
+  // decides. If records that share an offset, for an earlier plugin split one, go to different tables, that one is rejected
+  // with `table_not_allowed`: its rows are loaded together or not at all.
   plugin_list_u32_t   routes;
 } exports_snowgate_transform_transform_output_t;
 
