@@ -11,7 +11,11 @@
 //!
 //! No zombie outlives the routing that it knows: one that wakes up behind a change of it would load by the earlier one.
 
+mod group;
+mod judge;
+mod nemesis;
 mod outside;
+mod snowflake;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
@@ -186,41 +190,6 @@ impl World {
         if self.faulty && self.random.chance(10) { 20 + self.random.below(200) } else { 1 + self.random.below(10) }
     }
 
-    fn assign(&mut self, to: usize) {
-        self.generation += 1;
-        self.lives += 1;
-        self.owner = Some(to);
-        self.gateways[to] = Gateway::new(&self.policy, self.config, self.lives, self.generation);
-        let life = self.lives;
-        let group_offset = self.group.as_ref().and_then(|memo| memo.group_offset);
-        let begin = self.begin();
-        self.take(to, |lanes, now, steps| lanes.assigned(&begin, now, steps));
-        if self.random.chance(20) {
-            // The group could not wait for the channel: start where the group offset or the configuration says.
-            self.gateways[to].cursor = Some(group_offset.map_or(0, Offset::get));
-            self.event(to, To::All, Event::StartedBlind);
-        }
-        self.after(1, Delivery::Poll { gateway: to, life });
-    }
-
-    /// What the group remembers, as the configuration of now sees it.
-    fn begin(&self) -> Begin {
-        let remembered = |table: usize| Remembered {
-            group_offset: self.group.as_ref().and_then(|memo| memo.group_offset),
-            committed_offset: self.group.as_ref().and_then(|memo| memo.committed.get(table).copied().flatten()),
-            row_errors: None,
-        };
-        let before = match &self.group {
-            Some(memo) if memo.config.routing() != self.config.routing() => {
-                Before::Other { lost_sight: !memo.at_rest && memo.config.tables > self.config.tables }
-            }
-            Some(memo) if memo.at_rest => Before::AtRest,
-            None if self.config.routing().is_some() => Before::Other { lost_sight: false },
-            Some(_) | None => Before::Same,
-        };
-        Begin { remembered: (0..self.config.tables).map(remembered).collect(), before }
-    }
-
     fn event(&mut self, to: usize, whom: To, event: Event<Token>) {
         self.take(to, |lanes, now, steps| lanes.on(whom, event, now, steps));
     }
@@ -314,132 +283,6 @@ impl World {
         }
     }
 
-    fn set_config(&mut self, config: Config) {
-        self.config = config;
-        self.configs.push(config);
-    }
-
-    /// Other plugins, and other tables where the gateway is to start with them.
-    fn change_config(&mut self, with_tables: bool) {
-        if self.now < self.no_zombie_from || self.config.tables == 1 && !(with_tables && self.random.chance(20)) {
-            return;
-        }
-        let mut tables = if with_tables { 1 + self.random.below(MOST_TABLES as u64) as usize } else { self.config.tables };
-        if self.no_zombie_from > 0 {
-            // It may have loaded into any, which nobody sees in one that is left out.
-            tables = tables.max(self.config.tables);
-        }
-        let plugins = self.config.plugins + self.random.below(2);
-        self.set_config(Config { tables, plugins });
-    }
-
-    /// Nothing in the process survives, requests under way do.
-    fn crash(&mut self, gateway: usize) {
-        self.lives += 1;
-        let generation = self.gateways[gateway].generation;
-        self.gateways[gateway] = Gateway::new(&self.policy, self.config, self.lives, generation);
-        self.owner = None;
-    }
-
-    fn commit_group(&mut self, from: usize, commit: Memo) {
-        // Kafka refuses the commit of a member that lost the partition.
-        if self.gateways[from].generation != self.generation || self.owner != Some(from) {
-            return;
-        }
-        let next = commit.group_offset.expect("a commit has an offset");
-        self.check_settled_below(next);
-        // A commit may be lost, never reordered.
-        let lost = self.faulty && self.random.chance(30);
-        self.gateways[from].unsent_commit = lost.then(|| commit.clone());
-        if !lost {
-            self.group = Some(commit.clone());
-            let (life, delay) = (self.gateways[from].life, self.latency());
-            if !(self.faulty && self.random.chance(20)) {
-                self.after(delay, Delivery::Committed { gateway: from, life, memo: commit });
-            }
-        }
-    }
-
-    fn check_settled_below(&self, next: Offset) {
-        for record in self.log.iter().take_while(|record| record.offset < next.get()) {
-            let settled = match record.kind {
-                Kind::Dropped => true,
-                Kind::Poison => self.dead.contains(&record.offset),
-                Kind::Rows(n) => {
-                    let holds = |channel: &Channel| (0..n).all(|emit| channel.table.contains(&(record.offset, emit)));
-                    self.channels.iter().any(holds) || self.dead.contains(&record.offset)
-                }
-                Kind::Slow => {
-                    let holds = |channel: &Channel| channel.table.contains(&(record.offset, 0));
-                    self.channels.iter().any(holds) || self.dead.contains(&record.offset)
-                }
-            };
-            assert!(settled, "seed {}: the group offset {next} passed offset {}", self.seed, record.offset);
-        }
-    }
-
-    fn send(&mut self, gateway: usize, request: Request) {
-        let life = self.gateways[gateway].life;
-        let delay = self.latency();
-        if self.faulty && self.random.chance(12) {
-            // Lost on the way, or late: the client gives up first, and the request may still arrive.
-            let event = match &request {
-                Request::Open { lane, session, .. } => {
-                    let outcome = OpenOutcome::Unknown { retry_after: None };
-                    Some((To::Lane(*lane), Event::OpenAnswered { session: *session, outcome }))
-                }
-                Request::Append { lane, session, body, .. } => {
-                    let outcome = AppendOutcome::Unknown;
-                    Some((To::Lane(*lane), Event::AppendAnswered { session: *session, body: *body, outcome }))
-                }
-                Request::Status { .. } => None,
-                Request::DeadLetter(_) => Some((To::All, Event::DeadLetterFailed)),
-            };
-            if let Some((to, event)) = event {
-                self.after(delay, Delivery::Gateway { gateway, life, to, event });
-            }
-            if self.random.chance(40) {
-                let late = delay + self.random.below(300);
-                self.after(late, Delivery::Server { gateway, life: 0, request });
-            }
-            return;
-        }
-        self.after(delay, Delivery::Server { gateway, life, request });
-    }
-
-    /// `life` 0: nobody waits for the answer any more.
-    fn serve(&mut self, gateway: usize, life: u64, request: Request) {
-        let (to, event) = match request {
-            Request::Open { lane, session, force } => {
-                (To::Lane(lane), Event::OpenAnswered { session, outcome: self.channels[lane].open(force) })
-            }
-            Request::Append { lane, session, body, token, rows, end } => {
-                let outcome = if self.faulty && self.random.chance(5) {
-                    AppendOutcome::NotApplied { retry_after: self.random.chance(50).then_some(30) }
-                } else {
-                    self.channels[lane].append(token, &rows, end)
-                };
-                // Applied, and the answer lost.
-                let outcome = if self.faulty && self.random.chance(8) { AppendOutcome::Unknown } else { outcome };
-                (To::Lane(lane), Event::AppendAnswered { session, body, outcome })
-            }
-            Request::Status { lane, session } => {
-                let committed = self.channels[lane].committed.and_then(Offset::new);
-                let valid = !(self.faulty && self.random.chance(3));
-                (To::Lane(lane), Event::StatusSeen { session, valid, committed, row_errors: 0 })
-            }
-            Request::DeadLetter(offset) => {
-                self.dead.insert(offset);
-                let offset = Offset::new(offset).expect("a log's offsets are offsets");
-                (To::All, Event::DeadLetterDelivered(offset))
-            }
-        };
-        if life != 0 {
-            let delay = self.latency();
-            self.after(delay, Delivery::Gateway { gateway, life, to, event });
-        }
-    }
-
     /// Reads and encodes a few records, as the pipeline does.
     fn poll(&mut self, index: usize) {
         let life = self.gateways[index].life;
@@ -529,53 +372,6 @@ impl World {
             }
         }
         true
-    }
-
-    fn nemesis(&mut self) {
-        if !self.faulty {
-            return;
-        }
-        match self.owner {
-            None => {
-                if self.random.chance(30) {
-                    self.change_config(true);
-                }
-                let to = self.random.below(2) as usize;
-                self.assign(to);
-            }
-            Some(owner) => match self.random.below(8) {
-                0 => {
-                    self.crash(owner);
-                    if self.random.chance(30) {
-                        self.change_config(true);
-                    }
-                }
-                // An orderly hand-over.
-                1 | 2 => {
-                    self.gateways[owner].draining = true;
-                    let deadline = self.now + self.random.below(120);
-                    self.event(owner, To::All, Event::Revoked { deadline });
-                }
-                // A zombie: the group goes on without it, and it does not know yet.
-                3 if self.gateways[owner].config == self.config => {
-                    let life = self.gateways[owner].life;
-                    let late = self.random.below(300);
-                    self.no_zombie_from = self.no_zombie_from.max(self.now + late + 1);
-                    self.after(late, Delivery::Gateway { gateway: owner, life, to: To::All, event: Event::Lost });
-                    self.assign(1 - owner);
-                }
-                4 | 5 => {
-                    self.change_config(false);
-                    if self.gateways[owner].config.tables == self.config.tables {
-                        self.gateways[owner].wanted = self.config;
-                        self.event(owner, To::All, Event::SwapAsked);
-                    }
-                }
-                _ => {}
-            },
-        }
-        let delay = 10 + self.random.below(150);
-        self.after(delay, Delivery::Nemesis);
     }
 
     fn step(&mut self) -> bool {
@@ -673,49 +469,6 @@ impl World {
         }
         self.judge();
         self.steps
-    }
-
-    fn judge(&self) {
-        let seed = self.seed;
-        let mut seen: BTreeMap<Row, usize> = BTreeMap::new();
-        for channel in &self.channels {
-            channel.table.iter().for_each(|row| *seen.entry(*row).or_default() += 1);
-            assert!(channel.table.is_sorted(), "seed {seed}: rows out of order: {:?}", channel.table);
-        }
-        assert!(seen.values().all(|n| *n == 1), "seed {seed}: doubled rows in {seen:?}");
-        for record in &self.log {
-            let rows_in = |channel: &Channel| channel.table.iter().filter(|row| row.0 == record.offset).count();
-            let rows: Vec<_> = self.channels.iter().map(rows_in).collect();
-            let is_in: Vec<_> = (0..MOST_TABLES).filter(|table| rows[*table] > 0).collect();
-            let rows: usize = rows.iter().sum();
-            match record.kind {
-                Kind::Dropped => assert_eq!(rows, 0, "seed {seed}: a dropped record has rows"),
-                // It may be both: set aside by one, and read again by another before the group knew.
-                Kind::Slow => {
-                    let is_there = rows == 1 || self.dead.contains(&record.offset);
-                    assert!(is_there, "seed {seed}: offset {} is lost", record.offset);
-                }
-                Kind::Poison => {
-                    assert_eq!(rows, 0, "seed {seed}: a poison record has rows");
-                    assert!(self.dead.contains(&record.offset), "seed {seed}: offset {} is lost", record.offset);
-                }
-                Kind::Rows(n) => {
-                    let channel = &self.channels[0];
-                    let refused = Some(record.offset) == channel.malformed_offset || usize::from(n) > channel.too_large;
-                    if refused {
-                        assert!(self.dead.contains(&record.offset), "seed {seed}: refused offset {} is lost", record.offset);
-                    } else {
-                        assert_eq!(rows, usize::from(n), "seed {seed}: rows of offset {}", record.offset);
-                        let asked = |table: usize| self.configs.iter().any(|config| config.route(seed, record.offset) == table);
-                        assert!(
-                            matches!(is_in[..], [table] if asked(table)),
-                            "seed {seed}: offset {} is in {is_in:?}",
-                            record.offset
-                        );
-                    }
-                }
-            }
-        }
     }
 }
 
