@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -121,6 +122,13 @@ impl Gateway {
         let arguments = ["run".into(), "--config".into(), file.clone().into_os_string()];
         let process = Process::start(&binary("SNOWGATE_KILLABLE_BIN"), &arguments, &environment, &world.file("gateway", "log"));
         Gateway { process, file }
+    }
+
+    /// Waits until it died where it was to die.
+    #[track_caller]
+    pub fn assert_killed(&mut self) {
+        let status = self.process.wait();
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "{}", self.process.log());
     }
 
     /// With variables in its environment.

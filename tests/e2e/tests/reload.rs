@@ -110,8 +110,7 @@ fn dies_at(point: &str, count: u32) {
     world.wait_for_rows(1);
     first.reload(&Set::Plain.config(&world));
     produce(&world, 500);
-    let status = first.process.wait();
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(libc::SIGKILL), "{}", first.process.log());
+    first.assert_killed();
     let second = Gateway::start(&world, &Set::Plain.config(&world));
     world.assert_exactly_once();
     second.stop_cleanly();

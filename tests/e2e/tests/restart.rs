@@ -32,13 +32,7 @@ fn dies_at(point: &str, count: u32) {
         world.wait_for_rows(1);
         first.process.signal(libc::SIGTERM);
     }
-    let status = first.process.wait();
-    assert_eq!(
-        std::os::unix::process::ExitStatusExt::signal(&status),
-        Some(libc::SIGKILL),
-        "it died at {point}: {}",
-        first.process.log()
-    );
+    first.assert_killed();
     let second = Gateway::start(&world, &config);
     world.assert_exactly_once();
     second.stop_cleanly();

@@ -90,13 +90,7 @@ fn dies_at(point: &str, count: u32) {
         world.wait_for_rows(1);
         first.process.signal(libc::SIGTERM);
     }
-    let status = first.process.wait();
-    assert_eq!(
-        std::os::unix::process::ExitStatusExt::signal(&status),
-        Some(libc::SIGKILL),
-        "it died at {point}: {}",
-        first.process.log()
-    );
+    first.assert_killed();
     let second = Gateway::start(&world, &config);
     assert_each_in_its_table(&world, 1_500);
     second.stop_cleanly();
