@@ -13,7 +13,7 @@ use crate::json::{is_blank, string_end};
 
 /// Texts of at most this length are compared at one look.
 const LOOK: usize = 32;
-/// Documents with more values, or with a longer text before one of them, are walked key by key.
+/// Documents with more values, or with a longer text before or after one of them, are walked key by key.
 const STEPS: usize = 512;
 const TEXT_BYTES: usize = 1024;
 
@@ -104,9 +104,10 @@ impl Shape {
             }
             position += 1;
         }
+        let tail = &document[read..];
         self.tail.clear();
-        self.tail.extend_from_slice(&document[read..]);
-        (!self.steps.is_empty()).then_some(())
+        self.tail.extend_from_slice(tail.get(..TEXT_BYTES).unwrap_or(tail));
+        (!self.steps.is_empty() && tail.len() <= TEXT_BYTES).then_some(())
     }
 
     fn push(&mut self, text: &[u8], depth: usize) -> Option<()> {
