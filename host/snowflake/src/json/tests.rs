@@ -336,6 +336,20 @@ fn rows_with_the_keys_of_the_row_before_are_followed() {
     assert!(validator.validate(reserved.as_bytes()).unwrap().reserved_key.is_some());
 }
 
+#[test]
+fn what_is_remembered_of_a_document_is_bounded() {
+    let mut validator = Validator::new(KeyRule::Exact);
+    let empty: String = (0..200).map(|n| format!(",\"k{n}\":{{}}")).collect();
+    let long = "k".repeat(2_000);
+    let values: String = (0..600).map(|n| format!(",\"k{n}\":0")).collect();
+    for document in [format!("{{\"a\":1{empty}}}"), format!("{{\"{long}\":1}}"), format!("{{\"a\":1{values}}}")] {
+        for _ in 0..3 {
+            assert_eq!(validator.validate(document.as_bytes()).unwrap().kind, Kind::Object);
+            assert!(validator.follow(document.as_bytes()).is_none());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 6_000, ..ProptestConfig::default() })]
 
