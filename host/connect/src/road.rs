@@ -25,7 +25,7 @@ mod text;
 
 use std::sync::Arc;
 
-use snowgate_record::{Record, RecordBatch, TimestampType, TopicPartition};
+use snowgate_record::{PatternId, Record, RecordBatch, TimestampType, TopicPartition};
 
 use crate::converter::{Converter, HeaderConverter};
 use crate::data::{ConnectRecord, DataError, SchemaAndValue, Stage, Value};
@@ -71,6 +71,17 @@ pub struct Converted {
     pub rejected: Vec<Rejected>,
     /// Records that a transform dropped.
     pub dropped: u64,
+    written: Written,
+}
+
+/// How the values of a batch were written.
+#[derive(Debug, Default)]
+enum Written {
+    #[default]
+    NotYet,
+    By(PatternId),
+    /// By several patterns, or by none.
+    Otherwise,
 }
 
 /// A record that a converter or a transform did not take.
@@ -156,13 +167,31 @@ impl Step {
 
 impl Converted {
     pub fn new() -> Converted {
-        Converted { records: RecordBatch::new(TopicPartition::new("", 0)), rejected: Vec::new(), dropped: 0 }
+        Converted {
+            records: RecordBatch::new(TopicPartition::new("", 0)),
+            rejected: Vec::new(),
+            dropped: 0,
+            written: Written::NotYet,
+        }
     }
 
     fn reset(&mut self, topic_partition: &TopicPartition) {
         self.records.reset(topic_partition);
         self.rejected.clear();
         self.dropped = 0;
+        self.written = Written::NotYet;
+    }
+}
+
+impl Written {
+    /// One more value.
+    #[inline]
+    fn add(&mut self, pattern: Option<PatternId>) {
+        *self = match (&*self, pattern) {
+            (Written::NotYet, Some(pattern)) => Written::By(pattern),
+            (Written::By(known), Some(pattern)) if *known == pattern => return,
+            _ => Written::Otherwise,
+        };
     }
 }
 
@@ -198,6 +227,9 @@ impl Road {
         for record in batch.iter() {
             self.convert(record, shortcuts, out);
         }
+        if let Written::By(pattern) = out.written {
+            out.records.set_pattern(pattern);
+        }
     }
 
     /// Takes one record by the full road: one whose value makes no row as it is. `out` holds nothing else then, and a rejection
@@ -231,6 +263,7 @@ impl Road {
             }
             self.pieces.clear();
         }
+        out.written.add(None);
         let copied = record.value().filter(|value| shortcuts && self.copies_values() && begins_as_object(value));
         let made = match copied {
             Some(_) => self.around_the_value(record).map(|has_key| (has_key, true)),

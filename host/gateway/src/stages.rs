@@ -254,7 +254,13 @@ fn reason_of(stage: Stage) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use snowgate_connect::config_def::ConfigMap;
+    use snowgate_connect::converter::{Converter, HeaderConverter};
+    use snowgate_connect::road::Step;
+    use snowgate_connect::settings::Line;
+    use snowgate_connect::smt::Transform;
     use snowgate_record::TimestampType;
+    use snowgate_snowflake::row::{RowMode, RowSettings, RowWriter};
 
     use super::*;
 
@@ -277,5 +283,70 @@ mod tests {
         reject(vec![(4, cause())], &input, &mut out);
         assert_eq!(out.records.offsets(), [9]);
         assert_eq!(out.rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    fn transform(class: &str, options: &[(&str, &str)]) -> Step {
+        let class = format!("org.apache.kafka.connect.transforms.{class}");
+        let options: ConfigMap = options.iter().map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned()))).collect();
+        let transform = Transform::configure(&class, &options).unwrap();
+        Step { name: "step".into(), class: class.as_str().into(), transform, predicate: None, negate: false }
+    }
+
+    /// One writer for all batches, which relies on patterns that it has seen, against a writer for each record, which relies on none.
+    #[test]
+    fn values_that_a_proven_pattern_wrote_make_the_rows_that_they_make_by_themselves() {
+        let names = ["a", "A", "b", "record_metadata", "é", "a_b", ""];
+        let values = [
+            "1",
+            "-0.50",
+            "1e6144",
+            "123456789012345678901234567890",
+            "\"x\"",
+            r#""\u00e9\n\ud83d\ude00""#,
+            "null",
+            "true",
+            "[1,{\"a\":1}]",
+        ];
+        let chains = [
+            vec![transform("Flatten$Value", &[("delimiter", "_")])],
+            vec![transform("ReplaceField$Value", &[("renames", "b:RECORD_METADATA,a:x")])],
+            vec![transform("ReplaceField$Value", &[("exclude", "b")]), transform("Cast$Value", &[("spec", "a:string")])],
+        ];
+        let mut proven = 0;
+        for (mode, steps) in
+            [RowMode::Content, RowMode::Columns].into_iter().flat_map(|mode| chains.clone().map(|steps| (mode, steps)))
+        {
+            let json = "org.apache.kafka.connect.json.JsonConverter";
+            let schemaless = [("schemas.enable".to_owned(), Some("false".to_owned()))];
+            let road = RoadSettings {
+                key: Converter::ByteArray,
+                value: Converter::configure(json, false, &schemaless.into_iter().collect()).unwrap(),
+                headers: HeaderConverter::Simple,
+                steps,
+                line: Line::V4,
+                structured_headers: false,
+            };
+            let mut stages = Plan { road: Some(Arc::new(road)), ..Plan::default() }.start().unwrap();
+            let (mut writer, mut out) = (RowWriter::new(RowSettings::new(mode)), Outcome::new());
+            for (first, second) in names.iter().flat_map(|first| names.map(|second| (first, second))) {
+                let mut input = RecordBatch::new(TopicPartition::new("t", 0));
+                for (index, value) in values.iter().enumerate().filter(|(index, _)| index % 3 != 2) {
+                    let other = values[(index + first.len()) % values.len()];
+                    let text = format!(r#"{{"{first}":{value},"{second}":{{"b":{other}}}}}"#);
+                    input.push(Offset::new(index as i64).unwrap(), 0, TimestampType::CreateTime, None, Some(text.as_bytes()));
+                }
+                stages.process(&input, &mut out).unwrap();
+                proven += u32::from(out.records.pattern().is_some());
+                for record in out.records.iter() {
+                    let mut alone = RecordBatch::new(TopicPartition::new("t", 0));
+                    alone.push_derived(record, record.key(), record.value());
+                    let (mut row, mut expected) = (Vec::new(), Vec::new());
+                    let written = writer.write(record, None, &mut row);
+                    assert_eq!(written, RowWriter::new(RowSettings::new(mode)).write(alone.record(0), None, &mut expected));
+                    assert_eq!(row, expected);
+                }
+            }
+        }
+        assert!(proven > 50, "{proven}");
     }
 }

@@ -10,6 +10,7 @@
 //! whose route is not 0.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::column::Column;
 use crate::offset::{Offset, OffsetRange, TopicPartition};
@@ -70,6 +71,18 @@ pub enum TimestampType {
     LogAppendTime,
 }
 
+/// A pattern by which JSON values are written: objects that differ in nothing but their scalars. If one of them is a valid row, all are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PatternId(u64);
+
+impl PatternId {
+    /// One that no other pattern of this process has.
+    pub fn unique() -> PatternId {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        PatternId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// Consecutive records of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordBatch {
@@ -81,6 +94,7 @@ pub struct RecordBatch {
     values: Column,
     headers: Headers,
     routes: Vec<u16>,
+    pattern: Option<PatternId>,
 }
 
 impl RecordBatch {
@@ -94,6 +108,7 @@ impl RecordBatch {
             values: Column::default(),
             headers: Headers::default(),
             routes: Vec::new(),
+            pattern: None,
         }
     }
 
@@ -109,12 +124,14 @@ impl RecordBatch {
         self.values.clear();
         self.headers.clear();
         self.routes.clear();
+        self.pattern = None;
     }
 
     pub fn topic_partition(&self) -> &TopicPartition {
         &self.topic_partition
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
         self.offsets.len()
     }
@@ -235,12 +252,24 @@ impl RecordBatch {
         }
     }
 
+    /// The pattern by which all values of the batch were written, if there is one.
+    #[inline]
+    pub fn pattern(&self) -> Option<PatternId> {
+        self.pattern
+    }
+
+    /// Says that all values that the batch holds, and those that are pushed before it is reset, were written by `pattern`.
+    pub fn set_pattern(&mut self, pattern: PatternId) {
+        self.pattern = Some(pattern);
+    }
+
     fn trim_routes(&mut self) {
         while self.routes.last() == Some(&0) {
             self.routes.pop();
         }
     }
 
+    #[inline]
     pub fn record(&self, index: usize) -> Record<'_> {
         assert!(index < self.len(), "record {index} of {}", self.len());
         Record { batch: self, index }
@@ -279,45 +308,61 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    #[inline]
     pub fn topic(&self) -> &'a str {
         &self.batch.topic_partition.topic
     }
 
+    #[inline]
     pub fn partition(&self) -> i32 {
         self.batch.topic_partition.partition
     }
 
+    #[inline]
     pub fn index(&self) -> usize {
         self.index
     }
 
+    #[inline]
     pub fn offset(&self) -> Offset {
         Offset::new(self.batch.offsets[self.index]).expect("a batch holds offsets that were checked when pushed")
     }
 
     /// Milliseconds since 1970, or -1 when the record carries none.
+    #[inline]
     pub fn timestamp(&self) -> i64 {
         self.batch.timestamps[self.index]
     }
 
+    #[inline]
     pub fn timestamp_type(&self) -> TimestampType {
         self.batch.timestamp_types[self.index]
     }
 
+    #[inline]
     pub fn key(&self) -> Option<&'a [u8]> {
         self.batch.keys.get(self.index)
     }
 
     /// `None` for a tombstone.
+    #[inline]
     pub fn value(&self) -> Option<&'a [u8]> {
         self.batch.values.get(self.index)
     }
 
     /// Which of its pipeline's tables it goes to; 0 is the pipeline's own.
+    #[inline]
     pub fn route(&self) -> u16 {
         self.batch.route(self.index)
     }
 
+    /// The pattern by which the value was written, if that is known.
+    #[inline]
+    pub fn pattern(&self) -> Option<PatternId> {
+        self.batch.pattern
+    }
+
+    #[inline]
     pub fn has_headers(&self) -> bool {
         !self.batch.headers.of(self.index).is_empty()
     }

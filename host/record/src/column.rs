@@ -96,6 +96,7 @@ impl Column {
         }
     }
 
+    #[inline]
     fn push_null(&mut self) {
         let index = self.ends.len();
         self.ends.push(self.data.len() as u32);

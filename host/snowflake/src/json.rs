@@ -5,7 +5,7 @@
 //! twice, endless nesting. What is left is copied byte for byte; numbers keep their text, however many digits they have.
 //!
 //! A document with the keys of the one before is followed from value to value ([`shape`]); any other is walked from token to token.
-//! Strings are not walked: [`scan`] knows where they end. Keys are compared in [`keys`]. Nothing is allocated for a record, nothing
+//! Strings are not walked: [`snowgate_record::scan`] knows where they end. Keys are compared in [`keys`]. Nothing is allocated for a record, nothing
 //! recurses, and the time taken grows with the bytes (n log n for objects with very many keys).
 //!
 //! Invariant: what passes holds no byte below 0x20 inside a string, so only white space between tokens can be a line break, and
@@ -13,12 +13,11 @@
 
 mod keys;
 mod reason;
-mod scan;
 mod shape;
 
 use crate::json::keys::{Duplicate, Keys, Object};
-use crate::json::scan::Scanner;
 use crate::json::shape::Shape;
+use snowgate_record::scan::{Scanner, digits_end};
 
 pub use crate::json::keys::KeyRule;
 pub use crate::json::reason::{JsonError, Reason};
@@ -54,6 +53,14 @@ pub struct Document {
     pub is_empty: bool,
     /// A top-level key that is [`METADATA_COLUMN`] in any case and spelling: where its text begins.
     pub reserved_key: Option<usize>,
+}
+
+impl Document {
+    /// Of `bytes` that are an object with keys from the first byte to the last.
+    #[inline(always)]
+    pub(crate) fn object(bytes: &[u8]) -> Document {
+        Document { kind: Kind::Object, start: 0, end: bytes.len(), line_breaks: false, is_empty: false, reserved_key: None }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -104,7 +111,7 @@ impl Validator {
         let mut walk = Walk { line_breaks, ..Walk::new(bytes) };
         let mut position = 0;
         for step in steps {
-            position = step.follow(bytes, position)?;
+            position = step.text.past(bytes, position)?;
             position = match walk.at(position) {
                 b'"' => walk.string(position).ok()?.0 + 1,
                 b'-' | b'0'..=b'9' => walk.number(position).ok()?,
@@ -122,7 +129,7 @@ impl Validator {
         if !is_whole || (walk.scanner.saw_high() && check_utf8(bytes).is_err()) {
             return None;
         }
-        Some(Document { kind: Kind::Object, start: 0, end, line_breaks: walk.line_breaks, is_empty: false, reserved_key: None })
+        Some(Document { line_breaks: walk.line_breaks, ..Document::object(&bytes[..end]) })
     }
 }
 
@@ -323,7 +330,7 @@ impl<'a> Walk<'a> {
         }
         match self.at(position) {
             b'0' => position += 1,
-            b'1'..=b'9' => position = self.digits(position + 1),
+            b'1'..=b'9' => position = digits_end(self.bytes, position + 1),
             _ => return Err(unexpected(self.bytes, position)),
         }
         if self.at(position) == b'.' {
@@ -344,28 +351,7 @@ impl<'a> Walk<'a> {
         if !self.at(position).is_ascii_digit() {
             return Err(unexpected(self.bytes, position));
         }
-        Ok(self.digits(position + 1))
-    }
-
-    /// The first byte from `position` on that is no digit, looking at eight bytes at a time.
-    #[inline(always)]
-    fn digits(&self, mut position: usize) -> usize {
-        const ZEROS: u64 = 0x3030_3030_3030_3030;
-        const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-        // What is 10 or more reaches the high bit: 10 + 0x76 = 0x80. No carry leaves a byte: 0x7f + 0x76 = 0xf5.
-        const TO_HIGH_BIT: u64 = 0x7676_7676_7676_7676;
-        while let Some(word) = self.bytes.get(position..).and_then(<[u8]>::first_chunk) {
-            let values = u64::from_le_bytes(*word) ^ ZEROS;
-            let others = (((values & LOW_BITS) + TO_HIGH_BIT) | values) & !LOW_BITS;
-            if others != 0 {
-                return position + others.trailing_zeros() as usize / 8;
-            }
-            position += 8;
-        }
-        while self.at(position).is_ascii_digit() {
-            position += 1;
-        }
-        position
+        Ok(digits_end(self.bytes, position + 1))
     }
 
     #[inline(always)]

@@ -17,7 +17,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use snowgate_record::{ErrorClass, Record, TimestampType};
+use snowgate_record::{ErrorClass, PatternId, Record, TimestampType};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -134,6 +134,8 @@ pub struct RowWriter {
     cache: Cache,
     /// Milliseconds since 1970.
     push_time: i64,
+    /// The pattern by which a valid row was written, the last one that was.
+    proven: Option<PatternId>,
     /// Whose topic the metadata name, where it is not the one that Kafka has.
     topic: Option<Arc<str>>,
 }
@@ -157,7 +159,7 @@ impl RowWriter {
         };
         let cache = Cache::new(&settings.metadata, "", 0);
         let pieces = Validator::new(KeyRule::Exact);
-        RowWriter { settings, validator: Validator::new(rule), pieces, cache, push_time: 0, topic: None }
+        RowWriter { settings, validator: Validator::new(rule), pieces, cache, push_time: 0, proven: None, topic: None }
     }
 
     /// Names `topic` in the metadata instead of the one that records came from.
@@ -200,15 +202,13 @@ impl RowWriter {
         emit_index: Option<u32>,
         out: &mut Vec<u8>,
     ) -> Result<(), RowError> {
-        let document = self.validator.validate(value)?;
-        if self.settings.mode == RowMode::Columns {
-            if document.kind != Kind::Object {
-                return Err(RowError::NotAnObject);
+        let document = match record.pattern() {
+            Some(pattern) if Some(pattern) == self.proven => {
+                debug_assert_eq!(self.validator.validate(value), Ok(Document::object(value)), "a pattern writes objects alike");
+                Document::object(value)
             }
-            if let Some(position) = document.reserved_key {
-                return Err(RowError::ReservedKey { position });
-            }
-        }
+            _ => self.looked_into(record, value)?,
+        };
         let start = out.len();
         out.reserve(value.len() + 256);
         match (self.settings.mode, self.settings.metadata.enabled) {
@@ -243,6 +243,24 @@ impl RowWriter {
             return Err(RowError::Oversize { bytes, limit: self.settings.max_row_bytes });
         }
         Ok(())
+    }
+
+    /// What `value` is, if it makes a row.
+    #[inline(always)]
+    fn looked_into(&mut self, record: Record<'_>, value: &[u8]) -> Result<Document, RowError> {
+        let document = self.validator.validate(value)?;
+        if self.settings.mode == RowMode::Columns {
+            if document.kind != Kind::Object {
+                return Err(RowError::NotAnObject);
+            }
+            if let Some(position) = document.reserved_key {
+                return Err(RowError::ReservedKey { position });
+            }
+        }
+        if document == Document::object(value) {
+            self.proven = record.pattern();
+        }
+        Ok(document)
     }
 
     /// `{"RECORD_METADATA":{…}`: the row's own brace stays open.

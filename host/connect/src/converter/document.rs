@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bigdecimal::BigDecimal;
 use num_bigint::BigInt;
+use snowgate_record::scan;
 
 use crate::converter::document::members::Members;
 use crate::data::{Schema, Value};
@@ -280,9 +281,7 @@ impl Reader<'_> {
 
     fn digits(&mut self) -> usize {
         let start = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
-        }
+        self.at = scan::digits_end(self.bytes, start);
         self.at - start
     }
 

@@ -14,7 +14,7 @@ mod shape;
 
 use std::sync::Arc;
 
-use snowgate_record::{Record, TimestampType};
+use snowgate_record::{PatternId, Record, TimestampType, scan};
 
 use crate::converter::{Reading, Span, WalkedKeys, read_json, write_walked};
 use crate::data::{SchemaAndValue, Type, Value};
@@ -68,7 +68,7 @@ impl Road {
             out.dropped += 1;
             return Some(());
         }
-        let has_value = text.write(record, &mut self.pieces.value)?;
+        let (has_value, pattern) = text.write(record, &mut self.pieces.value)?;
         let kept = record.headers().map(|(name, _)| name);
         let kept = kept.filter(|name| std::str::from_utf8(name).is_ok_and(|name| text.keeps_header(name)));
         self.pieces.push_headers(kept.chain(text.inserted_headers().map(|(name, _)| name.as_bytes())), &mut out.records);
@@ -77,6 +77,7 @@ impl Road {
         let timestamp_type = record.timestamp_type();
         let timestamp = if timestamp_type == TimestampType::NotAvailable { -1 } else { record.timestamp() };
         out.records.push(record.offset(), timestamp, timestamp_type, key, value);
+        out.written.add(pattern);
         Some(())
     }
 }
@@ -102,7 +103,9 @@ impl TextRoad {
     /// Finds or learns the shape of `record`, and where its values stand. Says what becomes of the record; what follows is about it.
     fn look(&mut self, record: Record<'_>) -> Option<End> {
         let text = record.value()?;
-        std::str::from_utf8(text).ok()?;
+        if !text.is_ascii() {
+            std::str::from_utf8(text).ok()?;
+        }
         let variant = self.variant(record);
         let (leaves, keys) = (&mut self.leaves, &mut self.keys);
         leaves.clear();
@@ -153,16 +156,20 @@ impl TextRoad {
         Some(())
     }
 
-    /// Writes the value; says whether there is one.
-    fn write(&self, record: Record<'_>, out: &mut Vec<u8>) -> Option<bool> {
+    /// Writes the value. Says whether there is one, and the pattern when only scalars were put into it.
+    fn write(&self, record: Record<'_>, out: &mut Vec<u8>) -> Option<(bool, Option<PatternId>)> {
         let text = record.value()?;
         let shape = &self.shapes[0];
         out.reserve(text.len() + shape.fixed_bytes());
+        let mut are_scalars = true;
         for (before, slot) in shape.slots() {
-            out.extend_from_slice(before);
+            before.append_to(out);
+            if let Source::Leaf(index) = slot.source {
+                are_scalars &= text[self.leaves[index].start] != b'[';
+            }
             match *slot {
                 Slot { source: Source::Leaf(index), change: None } => match self.leaves[index] {
-                    leaf if leaf.as_is => out.extend_from_slice(leaf.of(text)),
+                    leaf if leaf.as_is => scan::append_part(text, leaf.start, leaf.end, out),
                     leaf => write_walked(leaf.of(text), out),
                 },
                 Slot { source: Source::Leaf(index), change: Some(change) } if self.casts_to_text(text, index, change, out) => {}
@@ -173,7 +180,8 @@ impl TextRoad {
             }
         }
         out.extend_from_slice(shape.rest());
-        Some(shape.end() == Some(End::Object) || *out != b"null")
+        let has_value = shape.end() == Some(End::Object) || *out != b"null";
+        Some((has_value, shape.pattern_id().filter(|_| are_scalars)))
     }
 
     /// What a slot holds, after its last change.

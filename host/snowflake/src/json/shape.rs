@@ -9,10 +9,10 @@
 //!
 //! Invariant: the texts are those of one valid document whose outermost value is an object without the reserved key.
 
+use snowgate_record::scan::Text;
+
 use crate::json::{is_blank, string_end};
 
-/// Texts of at most this length are compared at one look.
-const LOOK: usize = 32;
 /// Documents with more values, or with a longer text before or after one of them, are walked key by key.
 const STEPS: usize = 512;
 const TEXT_BYTES: usize = 1024;
@@ -23,12 +23,7 @@ const LONGEST_WAIT: u32 = 63;
 /// What stands before a value.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// The beginning of the text, and all bits set for each byte of it.
-    look: [u8; LOOK],
-    mask: [u8; LOOK],
-    length: usize,
-    /// The whole text, where it is longer than a look.
-    long: Box<[u8]>,
+    pub(super) text: Text,
     /// Objects that the value is in.
     pub(super) depth: usize,
 }
@@ -114,36 +109,8 @@ impl Shape {
         if self.steps.len() == STEPS || text.len() > TEXT_BYTES {
             return None;
         }
-        let (mut look, mut mask) = ([0; LOOK], [0; LOOK]);
-        let seen = text.len().min(LOOK);
-        look[..seen].copy_from_slice(&text[..seen]);
-        mask[..seen].fill(0xff);
-        let long = if text.len() > LOOK { text.into() } else { Box::default() };
-        self.steps.push(Step { look, mask, length: text.len(), long, depth });
+        self.steps.push(Step { text: Text::new(text), depth });
         Some(())
-    }
-}
-
-impl Step {
-    /// Where the value begins, if this stands at `position`.
-    #[inline(always)]
-    pub(super) fn follow(&self, bytes: &[u8], position: usize) -> Option<usize> {
-        let fits = match bytes.get(position..).and_then(<[u8]>::first_chunk) {
-            Some(look) if self.length <= LOOK => self.fits(look),
-            _ => bytes.get(position..position + self.length) == Some(self.text()),
-        };
-        fits.then_some(position + self.length)
-    }
-
-    fn text(&self) -> &[u8] {
-        if self.length <= LOOK { &self.look[..self.length] } else { &self.long }
-    }
-
-    #[inline(always)]
-    fn fits(&self, look: &[u8; LOOK]) -> bool {
-        let word = |bytes: &[u8; LOOK], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("a word is eight bytes"));
-        let differ = |at: usize| (word(look, at) ^ word(&self.look, at)) & word(&self.mask, at);
-        differ(0) | differ(8) | differ(16) | differ(24) == 0
     }
 }
 

@@ -344,3 +344,38 @@ fn the_push_time_and_another_topic_stand_in_the_metadata_where_they_are_asked_fo
         r#"{"topic":"routed","offset":17,"partition":3,"CreateTime":1638747660123,"SnowflakeConnectorPushTime":1700000000001}"#;
     assert_eq!(String::from_utf8(out).unwrap(), format!("{{\"RECORD_METADATA\":{metadata},\"RECORD_CONTENT\":{{}}}}\n"));
 }
+
+#[test]
+fn rows_of_one_pattern_are_those_that_they_are_without_it() {
+    let patterns = [PatternId::unique(), PatternId::unique()];
+    for mode in [RowMode::Content, RowMode::Columns] {
+        let mut writer = RowWriter::new(RowSettings::new(mode));
+        // The last two are valid JSON and no rows in columns: each fails each time, whatever was proven before.
+        let documents: [(usize, &[&str]); 4] = [
+            (0, &[r#"{"a":1,"b":"x"}"#, r#"{"a":-2.50,"b":"\u00e9"}"#, r#"{"a":null,"b":true}"#]),
+            (1, &["{}", "{}"]),
+            (0, &[r#"{"a":7,"b":[]}"#]),
+            (1, &[r#"{"A":1,"a":2}"#, r#"{"A":3,"a":4}"#]),
+        ];
+        for (pattern, values) in documents {
+            for value in values {
+                let plain = batch_of(Some(b"k"), Some(value.as_bytes()), &[]);
+                let mut known = plain.clone();
+                known.set_pattern(patterns[pattern]);
+                let mut out = BEFORE.to_vec();
+                let written = writer.write(known.record(0), None, &mut out);
+                let row = String::from_utf8(out[BEFORE.len()..].to_vec()).unwrap();
+                let expected = row_of(RowSettings::new(mode), &plain, None);
+                assert_eq!(written.map(|()| row.trim_end().to_owned()), expected, "{mode:?} {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_is_used_again_has_no_pattern() {
+    let mut batch = batch_of(None, Some(b"{}"), &[]);
+    batch.set_pattern(PatternId::unique());
+    batch.reset(&TopicPartition::new("binance_kline", 3));
+    assert_eq!(batch.pattern(), None);
+}

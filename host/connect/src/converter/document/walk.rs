@@ -46,16 +46,6 @@ impl<'a> Reader<'a> {
         self.peek() == Some(b'{')
     }
 
-    /// Goes past exactly these bytes, if they stand here.
-    #[inline]
-    pub(crate) fn past(&mut self, bytes: &[u8]) -> bool {
-        let found = self.bytes[self.at..].starts_with(bytes);
-        if found {
-            self.at += bytes.len();
-        }
-        found
-    }
-
     /// Goes into an object; says whether it has members.
     pub(crate) fn enter(&mut self) -> Result<bool, Fault> {
         self.deeper()?;

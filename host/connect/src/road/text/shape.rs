@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use snowgate_record::PatternId;
+use snowgate_record::scan::{Scanner, Text};
+
 use crate::converter::{JsonReader, Span, WalkedKeys};
 use crate::data::SchemaAndValue;
 use crate::rows;
@@ -38,6 +41,7 @@ pub(super) struct Shape {
     between: Pieces,
     /// What stands before each value of what is written, and after the last.
     pattern: Pieces,
+    pattern_id: Option<PatternId>,
     slots: Vec<Slot>,
     changes: Vec<Change>,
     /// Those that no slot shows, for its field was taken away. They may fail nevertheless.
@@ -45,12 +49,14 @@ pub(super) struct Shape {
     header_steps: Vec<usize>,
 }
 
-/// Pieces of text, one after another.
+/// Texts with something between them.
 #[derive(Debug, Default)]
 struct Pieces {
-    text: Vec<u8>,
-    /// Where each one ends but the last.
-    ends: Vec<usize>,
+    /// All but the last.
+    before: Vec<Text>,
+    last: Vec<u8>,
+    /// Of all but the last.
+    bytes: usize,
 }
 
 impl Shape {
@@ -62,22 +68,19 @@ impl Shape {
     /// the two shapes are the same they need not be found again.
     #[inline]
     pub(super) fn fits(&self, text: &[u8], leaves: &mut Vec<Span>, keys: &mut WalkedKeys) -> bool {
-        let pieces = self.between.ends.len();
         let end_of = |leaves: &[Span]| leaves.last().map_or(0, |leaf| leaf.end);
-        let is_same = |index: &usize| text[end_of(&leaves[..*index])..leaves[*index].start] == *self.between.piece(*index);
-        let same = (0..pieces.min(leaves.len())).take_while(is_same).count();
+        let pieces = &self.between.before;
+        let is_same = |index: &usize| text[end_of(&leaves[..*index])..leaves[*index].start] == *pieces[*index].as_bytes();
+        let same = (0..pieces.len().min(leaves.len())).take_while(is_same).count();
         leaves.truncate(same);
-        let mut reader = JsonReader::walk(text, end_of(leaves));
-        for index in same..pieces {
-            if !reader.past(self.between.piece(index)) {
-                return false;
-            }
-            match reader.leaf(keys) {
-                Ok(leaf) => leaves.push(leaf),
-                Err(_) => return false,
-            }
+        let mut at = end_of(leaves);
+        let mut scanner = Scanner::new(text);
+        for piece in &pieces[same..] {
+            let Some(leaf) = piece.past(text, at).and_then(|start| leaf(text, start, &mut scanner, keys)) else { return false };
+            at = leaf.end;
+            leaves.push(leaf);
         }
-        reader.past(self.between.last())
+        text[at..].starts_with(&self.between.last)
     }
 
     /// Reads a record as an outline. `None` where it is no object, or one for the full road.
@@ -92,8 +95,8 @@ impl Shape {
         let root = reading.object()?;
         let (read, end) = (reading.read, reading.reader.at());
         outline.root = Content::Object(root);
-        self.between.text.extend_from_slice(&text[read..end]);
-        (self.between.text.len() <= MAX_BETWEEN).then_some(())
+        self.between.push(&text[read..end]);
+        (self.between.bytes() <= MAX_BETWEEN).then_some(())
     }
 
     /// Makes a pattern of what steps left of the outline, if they `kept` it.
@@ -115,6 +118,7 @@ impl Shape {
         if kept == Some(true) && self.write(outline, outline.root, line).is_none() {
             self.end = None;
         }
+        self.pattern_id = (self.end == Some(End::Object)).then(PatternId::unique);
         self.lost_changes.clear();
         let before = |index: &usize| self.changes[*index].before;
         let shown = |change: usize| {
@@ -131,20 +135,20 @@ impl Shape {
                 while let Some(at) = next {
                     let field = outline.field(at);
                     next = field.next;
-                    self.pattern.text.push(before);
-                    rows::write_text(outline.text(field.name), &mut self.pattern.text);
-                    self.pattern.text.push(b':');
+                    self.pattern.push(&[before]);
+                    rows::write_text(outline.text(field.name), &mut self.pattern.last);
+                    self.pattern.push(b":");
                     self.write(outline, field.content, line)?;
                     before = b',';
                 }
                 if before == b'{' {
-                    self.pattern.text.push(before);
+                    self.pattern.push(&[before]);
                 }
-                self.pattern.text.push(b'}');
+                self.pattern.push(b"}");
             }
             Content::Constant(index) => {
                 let value = outline.constant(index).clone();
-                rows::write(line, &SchemaAndValue { schema: None, value }, &mut self.pattern.text).ok()?;
+                rows::write(line, &SchemaAndValue { schema: None, value }, &mut self.pattern.last).ok()?;
             }
             Content::Slot(source, change) => {
                 self.pattern.cut();
@@ -158,18 +162,24 @@ impl Shape {
         self.end
     }
 
+    /// The pattern's, where what it writes is an object.
+    pub(super) fn pattern_id(&self) -> Option<PatternId> {
+        self.pattern_id
+    }
+
     /// The slots, each with the text before it.
-    pub(super) fn slots(&self) -> impl Iterator<Item = (&[u8], &Slot)> {
-        self.slots.iter().enumerate().map(|(index, slot)| (self.pattern.piece(index), slot))
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&Text, &Slot)> {
+        self.pattern.before.iter().zip(&self.slots)
     }
 
     /// The text after the last slot.
     pub(super) fn rest(&self) -> &[u8] {
-        self.pattern.last()
+        &self.pattern.last
     }
 
+    /// What of a value the pattern writes itself.
     pub(super) fn fixed_bytes(&self) -> usize {
-        self.pattern.text.len()
+        self.pattern.bytes()
     }
 
     pub(super) fn change(&self, index: usize) -> Change {
@@ -187,25 +197,37 @@ impl Shape {
 
 impl Pieces {
     fn clear(&mut self) {
-        self.text.clear();
-        self.ends.clear();
+        self.before.clear();
+        self.last.clear();
+        self.bytes = 0;
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.last.extend_from_slice(text);
     }
 
     /// Ends a piece.
     fn cut(&mut self) {
-        self.ends.push(self.text.len());
+        self.before.push(Text::new(&self.last));
+        self.bytes += self.last.len();
+        self.last.clear();
     }
 
-    /// One of all but the last.
-    #[inline]
-    fn piece(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.text[start..self.ends[index]]
+    fn bytes(&self) -> usize {
+        self.bytes + self.last.len()
     }
+}
 
-    fn last(&self) -> &[u8] {
-        &self.text[self.ends.last().copied().unwrap_or(0)..]
+/// The value that begins at `start`, where it is no object. Most are a string without escapes, whose end the scanner knows.
+#[inline(always)]
+fn leaf(text: &[u8], start: usize, scanner: &mut Scanner<'_>, keys: &mut WalkedKeys) -> Option<Span> {
+    if text.get(start) == Some(&b'"') {
+        let end = scanner.find(start + 1);
+        if text.get(end) == Some(&b'"') {
+            return Some(Span { start, end: end + 1, as_is: true });
+        }
     }
+    JsonReader::walk(text, start).leaf(keys).ok()
 }
 
 struct OutlineReader<'a, 'b> {
@@ -240,7 +262,7 @@ impl OutlineReader<'_, '_> {
 
     fn leaf(&mut self) -> Option<Content> {
         let leaf = self.reader.leaf(self.keys).ok()?;
-        self.between.text.extend_from_slice(&self.text[self.read..leaf.start]);
+        self.between.push(&self.text[self.read..leaf.start]);
         self.between.cut();
         self.read = leaf.end;
         self.leaves.push(leaf);

@@ -418,3 +418,30 @@ fn steps_that_ask_for_more_take_the_full_road() {
     assert!(road(json(), asking(MAX_HEADERS)).text.is_some());
     assert!(road(json(), asking(MAX_HEADERS + 1)).text.is_none());
 }
+
+#[test]
+fn a_batch_whose_values_were_all_written_by_one_pattern_says_so() {
+    let same = r#"{"a":1,"b":{"c":"x"}}"#;
+    let cases: [(&[&str], bool); 6] = [
+        (&[same, r#"{"a":-1.5,"b":{"c":null}}"#], true),
+        // A tombstone is no value.
+        (&[same, "null"], false),
+        (&[same, r#"{"b":1}"#], false),
+        // An array may hold objects, and those may be anything.
+        (&[same, r#"{"a":[{"x":1}],"b":{"c":"x"}}"#], false),
+        (&[same, "7"], false),
+        (&[], false),
+    ];
+    let mut road = Road::new(Arc::new(settings(vec![flatten()])));
+    let mut out = Converted::new();
+    let mut seen = Vec::new();
+    for (values, expected) in cases {
+        road.process(&documents(values), &mut out);
+        assert_eq!(out.records.pattern().is_some(), expected, "{values:?}");
+        seen.extend(out.records.pattern());
+    }
+    road.process(&documents(&[same]), &mut out);
+    assert_eq!(out.records.pattern(), seen.first().copied(), "the pattern is remembered with its shape");
+    road.process(&documents(&[r#"{"z":1}"#]), &mut out);
+    assert_ne!(out.records.pattern(), seen.first().copied());
+}

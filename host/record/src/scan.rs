@@ -1,15 +1,17 @@
-//! Finds the bytes that end or break a JSON string: quotes, backslashes and control bytes.
+//! Looks at many bytes of a JSON document at once, for all who validate one or follow it.
 //!
-//! The document is looked at in blocks of 64 bytes. A block becomes one word with a bit for each such byte, so the end of a
-//! string costs a count of trailing zeros however long the string is. The same look gathers whether any byte is outside ASCII,
-//! which decides if UTF-8 must be checked at all.
+//! - [`Scanner`] finds the bytes that end or break a string: quotes, backslashes and control bytes. The document is looked at in blocks
+//!   of 64 bytes. A block becomes one word with a bit for each such byte, so the end of a string costs a count of trailing zeros however
+//!   long the string is. The same look gathers whether any byte is outside ASCII, which decides if UTF-8 must be checked at all.
+//! - [`Text`] is what a document had between two values, and is compared with what the next one has there.
+//! - [`digits_end`] goes past digits.
 //!
 //! Invariant: every block that holds a byte of a string has been looked at when that string has ended. (Bytes outside strings
 //! are all compared with ASCII by the grammar.)
 
 /// The block of a document that is being read. It only moves forward.
 #[derive(Debug)]
-pub(super) struct Scanner<'a> {
+pub struct Scanner<'a> {
     bytes: &'a [u8],
     /// Where the block starts that `bits` describes.
     base: usize,
@@ -20,7 +22,7 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     #[inline(always)]
-    pub(super) fn new(bytes: &'a [u8]) -> Scanner<'a> {
+    pub fn new(bytes: &'a [u8]) -> Scanner<'a> {
         let (bits, high) = special_from(bytes, 0);
         Scanner { bytes, base: 0, bits, high }
     }
@@ -28,7 +30,7 @@ impl<'a> Scanner<'a> {
     /// The first special byte at or after `from`, or a position at or after the end when there is none. `from` must not lie before
     /// an earlier one.
     #[inline(always)]
-    pub(super) fn find(&mut self, from: usize) -> usize {
+    pub fn find(&mut self, from: usize) -> usize {
         debug_assert!(from >= self.base, "a scanner moves forward");
         let mut ahead = from - self.base;
         if ahead >= 64 {
@@ -48,7 +50,7 @@ impl<'a> Scanner<'a> {
 
     /// Whether a byte outside ASCII was seen.
     #[inline(always)]
-    pub(super) fn saw_high(&self) -> bool {
+    pub fn saw_high(&self) -> bool {
         self.high != 0
     }
 
@@ -59,6 +61,98 @@ impl<'a> Scanner<'a> {
         self.bits = bits;
         self.high |= high;
     }
+}
+
+/// A text that stands in one document after another. Up to [`LOOK`] bytes are compared, and copied, at one look.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// Its beginning, and all bits set for each byte of that.
+    look: [u8; LOOK],
+    mask: [u8; LOOK],
+    length: usize,
+    /// All of it, where it is longer than a look.
+    long: Box<[u8]>,
+}
+
+/// What fits into two vectors, and holds most texts between values.
+const LOOK: usize = 32;
+
+impl Text {
+    pub fn new(text: &[u8]) -> Text {
+        let (mut look, mut mask) = ([0; LOOK], [0; LOOK]);
+        let seen = text.len().min(LOOK);
+        look[..seen].copy_from_slice(&text[..seen]);
+        mask[..seen].fill(0xff);
+        let long = if text.len() > LOOK { text.into() } else { Box::default() };
+        Text { look, mask, length: text.len(), long }
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        if self.length <= LOOK { &self.look[..self.length] } else { &self.long }
+    }
+
+    /// Where it ends, if it stands at `position` of `bytes`.
+    #[inline(always)]
+    pub fn past(&self, bytes: &[u8], position: usize) -> Option<usize> {
+        let fits = match bytes.get(position..).and_then(<[u8]>::first_chunk) {
+            Some(look) if self.length <= LOOK => self.fits(look),
+            _ => bytes.get(position..position + self.length) == Some(self.as_bytes()),
+        };
+        fits.then_some(position + self.length)
+    }
+
+    #[inline(always)]
+    fn fits(&self, look: &[u8; LOOK]) -> bool {
+        let word = |bytes: &[u8; LOOK], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("a word is eight bytes"));
+        let differ = |at: usize| (word(look, at) ^ word(&self.look, at)) & word(&self.mask, at);
+        differ(0) | differ(8) | differ(16) | differ(24) == 0
+    }
+
+    /// Appends it. Faster than a copy of unknown length: as much as a look is copied, and what was too much is taken back.
+    #[inline(always)]
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        if self.length <= LOOK {
+            let end = out.len() + self.length;
+            out.extend_from_slice(&self.look);
+            out.truncate(end);
+        } else {
+            out.extend_from_slice(&self.long);
+        }
+    }
+}
+
+/// Appends `bytes[from..to]` as [`Text::append_to`] does.
+#[inline(always)]
+pub fn append_part(bytes: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
+    match bytes.get(from..).and_then(<[u8]>::first_chunk::<LOOK>) {
+        Some(look) if to - from <= LOOK => {
+            let end = out.len() + (to - from);
+            out.extend_from_slice(look);
+            out.truncate(end);
+        }
+        _ => out.extend_from_slice(&bytes[from..to]),
+    }
+}
+
+/// The first byte from `position` on that is no digit, looking at eight bytes at a time.
+#[inline(always)]
+pub fn digits_end(bytes: &[u8], mut position: usize) -> usize {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    // What is 10 or more reaches the high bit: 10 + 0x76 = 0x80. No carry leaves a byte: 0x7f + 0x76 = 0xf5.
+    const TO_HIGH_BIT: u64 = 0x7676_7676_7676_7676;
+    while let Some(word) = bytes.get(position..).and_then(<[u8]>::first_chunk) {
+        let values = u64::from_le_bytes(*word) ^ ZEROS;
+        let others = (((values & LOW_BITS) + TO_HIGH_BIT) | values) & !LOW_BITS;
+        if others != 0 {
+            return position + others.trailing_zeros() as usize / 8;
+        }
+        position += 8;
+    }
+    while bytes.get(position).is_some_and(u8::is_ascii_digit) {
+        position += 1;
+    }
+    position
 }
 
 /// One block looked at. Not inlined: called once in 64 bytes, and the walk needs its registers.
@@ -162,6 +256,33 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_text_is_found_where_it_stands_and_copied_as_it_is(
+            before in proptest::collection::vec(b'a'..=b'b', 0..40),
+            text in proptest::collection::vec(b'a'..=b'b', 0..70),
+            after in proptest::collection::vec(b'a'..=b'b', 0..40),
+            from in 0..80usize,
+        ) {
+            let bytes = [&before[..], &text, &after].concat();
+            let known = Text::new(&text);
+            prop_assert_eq!(known.as_bytes(), &text);
+            let from = from.min(bytes.len());
+            let expected = bytes[from..].starts_with(&text).then_some(from + text.len());
+            prop_assert_eq!(known.past(&bytes, from), expected);
+            prop_assert_eq!(known.past(&bytes, before.len()), Some(before.len() + text.len()));
+            let mut copied = before.clone();
+            known.append_to(&mut copied);
+            append_part(&bytes, before.len() + text.len(), bytes.len(), &mut copied);
+            prop_assert_eq!(copied, bytes);
+        }
+
+        #[test]
+        fn digits_end_where_the_first_other_byte_stands(bytes in proptest::collection::vec(b'-'..=b';', 0..40), from in 0..40usize) {
+            let from = from.min(bytes.len());
+            let expected = bytes[from..].iter().position(|byte| !byte.is_ascii_digit()).map_or(bytes.len(), |at| from + at);
+            prop_assert_eq!(digits_end(&bytes, from), expected);
+        }
+
         #[test]
         fn a_scanner_finds_every_special_byte_in_order(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let mut scanner = Scanner::new(&bytes);
