@@ -86,7 +86,7 @@ impl Settings {
             memory_max: MemoryConfig::default().max.bytes(),
             shutdown_grace: ShutdownConfig::default().grace.get(),
             log: LogConfig { level: log_level(worker.log_level), ..LogConfig::default() },
-            plugins: PluginsSettings::unsaid(),
+            plugins: PluginsSettings { watch: worker.plugin_watch, ..PluginsSettings::unsaid() },
             written: None,
             otlp: None,
             snowflake: None,
@@ -170,9 +170,10 @@ impl Check<'_> {
             snowflake: snowflake.as_ref(),
             plugin_folder: self.folder.join(&plugins.folder),
         };
-        let plugins = self.plugins_section(&plugins);
+        let mut plugins = self.plugins_section(&plugins);
         let checked: Vec<_> = pipelines.iter().filter_map(|(name, pipeline)| self.pipeline(name, pipeline, &shared)).collect();
         let worker = connect.and_then(|config| self.connect(&config, kafka.as_ref()));
+        plugins.watch = plugins.watch.or(worker.as_ref().and_then(|worker| worker.plugin_watch));
         Some(Settings {
             memory_max: memory.max.bytes(),
             shutdown_grace: shutdown.grace.get(),
