@@ -28,7 +28,7 @@ use crate::reload::{self, Hangups, PluginFiles};
 use crate::settings::{PipelineSettings, Settings};
 use crate::stages::Plan;
 use crate::telemetry::Levels;
-use crate::traces::{ExporterRefused, Traces};
+use crate::traces::{Refused, Traces};
 use crate::worker::Clock;
 
 /// How long brokers may take to describe themselves at the start.
@@ -56,7 +56,7 @@ pub(crate) enum Error {
     #[error("the connectors kept in the state folder cannot be used")]
     State { source: snowgate_connect::store::StoreError },
     #[error("traces cannot be sent")]
-    Traces { source: ExporterRefused },
+    Traces { source: Refused },
     #[error("the runtime could not be started")]
     Runtime { source: std::io::Error },
 }
@@ -83,7 +83,7 @@ impl Error {
             // It names the ways out itself.
             Error::Interface { .. } => None,
             Error::State { .. } => Some("name a folder in `state` that this user may write".to_owned()),
-            Error::Traces { .. } => Some("see `telemetry.otlp` and the variables that begin with `OTEL_EXPORTER_OTLP_`".to_owned()),
+            Error::Traces { .. } => Some("see `telemetry.otlp` and the variables that begin with `OTEL_`".to_owned()),
             Error::Runtime { .. } => None,
         }
     }
