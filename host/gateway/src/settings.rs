@@ -66,6 +66,8 @@ const LINGER: RangeInclusive<HumanDuration> = HumanDuration::millis(1)..=HumanDu
 /// At the 6:1 that JSON compresses to, 16 MiB of rows are 2.7 MiB on the wire, still under the 4 MB that one request carries.
 const BODY: RangeInclusive<ByteSize> = ByteSize::kib(1)..=ByteSize::mib(16);
 const WORKERS: RangeInclusive<u32> = 1..=256;
+/// With the longest topic and its partition a channel's name stays below 512.
+const CHANNEL_PREFIX: usize = 250;
 /// Each has a channel and an open body for every partition, and a word in 4 kB beside the group offset.
 const MORE_TABLES: usize = 32;
 
@@ -268,6 +270,11 @@ impl Check<'_> {
             self.document.problem_at(&body, message, None);
         }
         self.dead_letters(&path, config);
+        if config.channel_prefix.chars().any(char::is_control) || config.channel_prefix.chars().count() > CHANNEL_PREFIX {
+            let at = format!("{path}.channel_prefix");
+            let hint = format!("at most {CHANNEL_PREFIX} characters, none of them a control character");
+            self.document.problem_at(&at, format!("`{at}` cannot begin a channel's name"), Some(hint));
+        }
         let workers = config.workers.unwrap_or_else(default_workers);
         if !WORKERS.contains(&workers) {
             let message = format!("`{path}.workers` is {workers}, not from {} to {}", WORKERS.start(), WORKERS.end());
@@ -301,7 +308,7 @@ impl Check<'_> {
             tables: Tables::Named(tables),
             more_tables,
             create_tables: true,
-            channel_prefix: String::new(),
+            channel_prefix: config.channel_prefix.clone(),
             rows: RowSettings { metadata: metadata(&config.metadata), ..RowSettings::new(mode) },
             linger: config.linger.get(),
             body_bytes: config.body.bytes(),

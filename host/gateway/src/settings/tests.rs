@@ -12,7 +12,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::{LogFormat, LogLevel};
+use crate::group::Route;
 use crate::report::explain;
+use snowgate_record::TopicPartition;
 use snowgate_transform::Limits;
 
 /// The least that runs.
@@ -133,6 +135,7 @@ linger = "2s"
 body = "1MiB"
 dead_letter_topic = "dead"
 on_tombstone = "drop"
+channel_prefix = "my sink_"
 on_regression = "accept"
 on_routing_change = "accept"
 workers = 3
@@ -169,6 +172,8 @@ watch = "2s"
     assert_eq!(pipeline.more_tables, ["TRADES", "Depth", "KLINES"]);
     assert_eq!(pipeline.plugins[0].plugin.tables.names(), ["TRADES", "Depth", "KLINES"]);
     assert_eq!(pipeline.known_tables().len(), 5);
+    let channel = Route::new(pipeline, "other.topic").table().channel(&TopicPartition::new("other.topic", 2));
+    assert_eq!(channel.channel, "my sink_other.topic_2");
     assert_eq!(pipeline.on_routing_change, OnRoutingChange::Accept);
     assert_eq!(pipeline.rows.mode, RowMode::Columns);
     assert!(pipeline.rows.metadata.key && !pipeline.rows.metadata.headers);
