@@ -8,14 +8,15 @@ mod plugins;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
+use snowgate_record::TopicPartition;
+use snowgate_snowflake::row::{RowMode, RowSettings};
+use snowgate_transform::Limits;
 use tempfile::TempDir;
 
 use super::*;
 use crate::config::{LogFormat, LogLevel};
 use crate::group::Route;
 use crate::report::explain;
-use snowgate_record::TopicPartition;
-use snowgate_transform::Limits;
 
 /// The least that runs.
 const SMALLEST: &str = r#"[kafka]
