@@ -1,9 +1,11 @@
 //! A plugin's options as its JSON Schema tells them, for people.
 //!
 //! The schema is the plugin's own word, and whoever inspects a plugin does not trust it yet: what is printed has no control characters,
-//! and a schema that refers to itself in a thousand ways is given up.
+//! a schema that refers to itself in a thousand ways is given up, and what has no end in sight is cut short.
 
 use serde_json::Value;
+
+use crate::report::thousands;
 
 /// One option.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,9 @@ pub(crate) struct Choice {
 const DEPTH: usize = 8;
 /// How many schemas are looked at for one option.
 const SCHEMAS: usize = 256;
+/// How many alternatives are named, and how much of a single value is shown: a line or two on a screen.
+const ALTERNATIVES: usize = 16;
+const CHARACTERS: usize = 120;
 
 /// The options at the top of `schema`, in its order.
 pub(crate) fn of(schema: &Value) -> Vec<Choice> {
@@ -28,7 +33,7 @@ pub(crate) fn of(schema: &Value) -> Vec<Choice> {
     let choice = |(name, property): (&String, &Value)| Choice {
         name: clean(name),
         kind: clean(&kind(schema, property, DEPTH, &mut { SCHEMAS })),
-        default: property.get("default").map(|default| clean(&default.to_string())),
+        default: property.get("default").map(|default| clean(&short(default.to_string()))),
         required: required.contains(&name.as_str()),
         about: clean(&property["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")),
     };
@@ -52,10 +57,10 @@ fn kind(root: &Value, schema: &Value, depth: usize, left: &mut usize) -> String 
         return plain(fixed);
     }
     if let Some(values) = schema["enum"].as_array() {
-        return either(values.iter().map(plain).collect());
+        return either(values, plain);
     }
     if let Some(all) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
-        return either(all.iter().map(&mut deeper).collect());
+        return either(all, &mut deeper);
     }
     let names: Vec<&str> = match &schema["type"] {
         Value::String(name) => vec![name],
@@ -67,22 +72,37 @@ fn kind(root: &Value, schema: &Value, depth: usize, left: &mut usize) -> String 
         "object" => "table".to_owned(),
         other => other.to_owned(),
     };
-    either(names.into_iter().map(&mut one).collect())
+    either(&names, |name| one(name))
 }
 
-/// Whatever may be left out may also be null, which nobody wants to read.
-fn either(kinds: Vec<String>) -> String {
-    let mut some: Vec<String> = Vec::new();
-    for kind in kinds.into_iter().filter(|kind| kind != "null") {
-        if !some.contains(&kind) {
-            some.push(kind);
+/// The alternatives by their kinds, each once. Whatever may be left out may also be null, which nobody wants to read.
+fn either<T>(alternatives: &[T], mut kind: impl FnMut(&T) -> String) -> String {
+    let mut kinds: Vec<String> = Vec::new();
+    let mut alternatives = alternatives.iter();
+    while kinds.len() < ALTERNATIVES
+        && let Some(alternative) = alternatives.next()
+    {
+        let kind = kind(alternative);
+        if kind != "null" && !kinds.contains(&kind) {
+            kinds.push(kind);
         }
     }
-    some.join(" | ")
+    if alternatives.len() > 0 {
+        kinds.push(format!("… and {} more", thousands(alternatives.len() as u64)));
+    }
+    kinds.join(" | ")
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    short(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+fn short(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -130,6 +150,18 @@ mod tests {
         let ways = vec![json!({ "$ref": "#/$defs/Tree" }); 100];
         let schema = json!({ "properties": { "tree": { "anyOf": ways } }, "$defs": { "Tree": { "type": ["array", "null"], "items": { "anyOf": ways } } } });
         assert!(of(&schema)[0].kind.len() < 10_000);
+    }
+
+    #[test]
+    fn of_a_hundred_thousand_values_the_first_are_named_and_the_others_counted() {
+        let values: Vec<String> = (0..100_000).map(|value| format!("v{value}")).collect();
+        let constants: Vec<Value> = values.iter().map(|value| json!({ "const": value })).collect();
+        let schema = json!({ "properties": { "a": { "enum": values }, "b": { "oneOf": constants }, "c": { "enum": ["x".repeat(500)], "default": values } } });
+        let told = of(&schema);
+        assert!(told[0].kind.starts_with("v0 | v1 | v2") && told[0].kind.ends_with("v15 | … and 99,984 more"), "{}", told[0].kind);
+        assert_eq!(told[1].kind, told[0].kind);
+        assert_eq!(told[2].kind, format!("{}…", "x".repeat(120)));
+        assert_eq!(told[2].default.as_ref().map(|default| default.chars().count()), Some(121));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod verdicts;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -63,6 +64,8 @@ pub struct WorkerSettings {
     pub snowflake_tls_ca: Option<PathBuf>,
     /// Folders with plugins, from `plugin.path`.
     pub plugin_path: Vec<PathBuf>,
+    /// How often plugins' files are looked at for a change; `None` for never.
+    pub plugin_watch: Option<Duration>,
     /// `ERROR WARN INFO DEBUG TRACE`, where the image's variable says.
     pub log_level: Option<&'static str>,
     /// Levels of single loggers, by the names that Connect's users know.

@@ -70,6 +70,8 @@ pub(crate) struct Place {
     has_read: AtomicBool,
     /// Since when somebody who looked has seen records wait with nothing settled in between, in milliseconds since 1970.
     waiting_since: AtomicI64,
+    /// Since when a swap or an append waits for the group to take the group offset, in milliseconds since 1970.
+    group_awaited_since: AtomicI64,
     blocked: Mutex<Option<Blocked>>,
 }
 
@@ -126,6 +128,7 @@ impl Board {
             timestamp: NONE.into(),
             has_read: AtomicBool::new(false),
             waiting_since: NONE.into(),
+            group_awaited_since: NONE.into(),
             blocked: Mutex::default(),
         });
         lock(&self.partitions).insert(partition.clone(), place.clone());
@@ -297,6 +300,15 @@ impl Place {
         }
     }
 
+    /// Whether the group has yet to take the group offset before anything goes on.
+    pub(crate) fn awaits_group(&self, awaits: bool) {
+        if !awaits {
+            self.group_awaited_since.store(NONE, Ordering::Relaxed);
+        } else if self.group_awaited_since.load(Ordering::Relaxed) == NONE {
+            self.group_awaited_since.store(now(), Ordering::Relaxed);
+        }
+    }
+
     /// The timestamp of the record that was read last.
     pub(crate) fn read(&self, timestamp: i64) {
         self.timestamp.store(timestamp, Ordering::Relaxed);
@@ -355,6 +367,22 @@ impl Place {
         })
     }
 
+    /// The group has not answered for long.
+    fn unanswered(&self) -> Option<Blocked> {
+        let since_ms = Some(self.group_awaited_since.load(Ordering::Relaxed)).filter(|since| *since != NONE)?;
+        let waited = now() - since_ms;
+        (waited > STALL_MS).then(|| Blocked {
+            reason: "group_commit_pending".to_owned(),
+            message: format!("group_commit_pending: the group has not taken its offset for {} s, and nothing goes on before", waited / 1_000),
+            hint: Some(
+                "see that the brokers answer and that the group is not deciding without end: kafka-consumer-groups --describe --state"
+                    .to_owned(),
+            ),
+            since_ms,
+            needs_person: false,
+        })
+    }
+
     fn view(&self, partition: &TopicPartition, log_end: Option<i64>) -> PartitionView {
         let number = |value: &AtomicI64| Some(value.load(Ordering::Relaxed)).filter(|value| *value >= 0);
         let settled_next = number(&self.settled_next);
@@ -365,7 +393,8 @@ impl Place {
             Some(_) => timestamp.map(|timestamp| (now() - timestamp).max(0) as f64 / 1e3),
             None => None,
         };
-        let blocked = lock(&self.blocked).clone().or_else(|| self.stalled(lag.is_some_and(|lag| lag > 0)));
+        let blocked =
+            lock(&self.blocked).clone().or_else(|| self.unanswered()).or_else(|| self.stalled(lag.is_some_and(|lag| lag > 0)));
         let mut tables = self.tables.iter().map(|table| TableView {
             table: table.table.clone(),
             committed_offset: number(&table.committed),

@@ -201,6 +201,13 @@ pub(crate) struct PipelineConfig {
     #[serde(default)]
     pub(crate) on_tombstone: OnTombstone,
 
+    /// What the names of channels begin with, before `TOPIC_PARTITION`, such as a connector's name where its channels are taken over.
+    ///
+    /// Channels by other names know nothing of what is in a table: change it only with another table, or where nothing was loaded yet.
+    /// Default: nothing.
+    #[serde(default)]
+    pub(crate) channel_prefix: String,
+
     /// What happens when Snowflake has forgotten rows that it had committed, as after `CREATE OR REPLACE TABLE`: `block` stops the
     /// partition, `accept` goes on from the group offset. Default: `"block"`.
     #[serde(default)]

@@ -101,11 +101,8 @@ impl Engine for Connectors {
             Err(error) => return Err(failure(&error)),
         }
         let gateway = self.gateway.clone();
-        let started = tokio::task::spawn_blocking(move || {
-            let plan = gateway.load_plugins(&pipeline)?;
-            // What fails later is on its board.
-            gateway.start(pipeline, plan, Box::new(|_| {}))
-        });
+        // What fails later is on its board.
+        let started = tokio::task::spawn_blocking(move || gateway.load_and_start(pipeline, Box::new(|_| {})));
         started.await.expect("starting a pipeline does not panic").map_err(|error| failure(&error))
     }
 

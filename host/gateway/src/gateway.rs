@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use snowgate_connect::guard::GuardError;
@@ -28,7 +28,7 @@ use crate::reload::{self, Hangups, PluginFiles};
 use crate::settings::{PipelineSettings, Settings};
 use crate::stages::Plan;
 use crate::telemetry::Levels;
-use crate::traces::{ExporterRefused, Traces};
+use crate::traces::{Refused, Traces};
 use crate::worker::Clock;
 
 /// How long brokers may take to describe themselves at the start.
@@ -56,7 +56,7 @@ pub(crate) enum Error {
     #[error("the connectors kept in the state folder cannot be used")]
     State { source: snowgate_connect::store::StoreError },
     #[error("traces cannot be sent")]
-    Traces { source: ExporterRefused },
+    Traces { source: Refused },
     #[error("the runtime could not be started")]
     Runtime { source: std::io::Error },
 }
@@ -83,7 +83,7 @@ impl Error {
             // It names the ways out itself.
             Error::Interface { .. } => None,
             Error::State { .. } => Some("name a folder in `state` that this user may write".to_owned()),
-            Error::Traces { .. } => Some("see `telemetry.otlp` and the variables that begin with `OTEL_EXPORTER_OTLP_`".to_owned()),
+            Error::Traces { .. } => Some("see `telemetry.otlp` and the variables that begin with `OTEL_`".to_owned()),
             Error::Runtime { .. } => None,
         }
     }
@@ -96,6 +96,8 @@ pub(crate) struct Gateway {
     plugins: Plugins,
     reloads: Reloads,
     groups: Mutex<BTreeMap<Arc<str>, Arc<Group>>>,
+    /// Shared by what loads plugins and then starts with them; a reload has it alone.
+    plugin_files_in_use: RwLock<()>,
     /// Of the logins in use, for pipelines to share; whoever uses one keeps it.
     clients: Mutex<Vec<WeakClient>>,
 }
@@ -178,6 +180,7 @@ impl Gateway {
             plugins: Plugins::new(settings.plugins.cache.clone()),
             reloads: Reloads::default(),
             groups: Mutex::default(),
+            plugin_files_in_use: RwLock::default(),
             clients: Mutex::default(),
         }
     }
@@ -250,6 +253,20 @@ impl Gateway {
         clients.retain(|client| client.upgrade().is_some());
         clients.push(client.downgrade());
         Ok(client)
+    }
+
+    /// Loads a pipeline's plugins and starts it, one of the same name having been stopped before. No reload comes in between: it would
+    /// not see the pipeline yet, whose plugins may be from the files as they were before it.
+    pub(crate) fn load_and_start(&self, pipeline: Arc<PipelineSettings>, on_failure: OnFailure) -> Result<(), Error> {
+        let _no_reload = self.plugin_files_in_use.read().unwrap_or_else(PoisonError::into_inner);
+        let plan = self.load_plugins(&pipeline)?;
+        self.start(pipeline, plan, on_failure)
+    }
+
+    /// Runs `reload` when every pipeline has started whose plugins are loaded, and before another one's are.
+    pub(crate) fn between_starts<T>(&self, reload: impl FnOnce() -> T) -> T {
+        let _no_start = self.plugin_files_in_use.write().unwrap_or_else(PoisonError::into_inner);
+        reload()
     }
 
     /// Starts a pipeline; one of the same name was stopped before.
@@ -385,5 +402,20 @@ impl Shutdown {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_pipeline_starts_with_plugins_that_a_reload_does_not_see() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let settings = Settings::of_worker(None, std::iter::empty()).unwrap();
+        let gateway = Gateway::new(&settings, runtime.handle().clone(), None);
+        gateway.between_starts(|| assert!(gateway.plugin_files_in_use.try_read().is_err(), "a start waits for the reload"));
+        let _starting = gateway.plugin_files_in_use.read();
+        assert!(gateway.plugin_files_in_use.try_write().is_err(), "and a reload for the start");
     }
 }

@@ -155,6 +155,7 @@ const PIPELINE: &[Key] = &[
     optional("dead_letter_topic", Kind::Text, "dead_letter_topic = \"binance_kline.dead\""),
     optional("on_error", Kind::Choice(&["dead_letter", "block"]), "on_error = \"dead_letter\""),
     optional("on_tombstone", Kind::Choice(&["row", "drop", "dead_letter"]), "on_tombstone = \"row\""),
+    optional("channel_prefix", Kind::Text, "channel_prefix = \"my-connector_\""),
     optional("on_regression", Kind::Choice(&["block", "accept"]), "on_regression = \"block\""),
     optional("on_routing_change", Kind::Choice(&["block", "accept"]), "on_routing_change = \"block\""),
     optional("workers", Kind::Count, "workers = 2"),

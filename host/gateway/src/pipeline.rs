@@ -362,6 +362,7 @@ impl Pipeline {
             lane.watch(session, &self.context);
         }
         self.recharge();
+        self.place.awaits_group(self.machines.awaits_group());
         self.place.set(self.machines.settled(), self.machines.iter().map(|machine| (machine.committed(), machine.appended())));
     }
 

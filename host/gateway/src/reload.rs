@@ -1,11 +1,12 @@
-//! Plugins change while the gateway runs: on SIGHUP, and where `[plugins] watch` is set, when a plugin's file changed.
+//! Plugins change while the gateway runs: on SIGHUP, and where `[plugins] watch` or a worker's `snowgate.plugins.watch.ms` is set, when a
+//! plugin's file changed.
 //!
 //! The configuration file is read again, whole and strictly. Each pipeline whose transforms changed gets them loaded, tried on a
 //! record and started for every worker before any partition hears of them; where something is wrong with them, the pipeline goes on
 //! as before and the log says why. Its partitions then go over one by one, each when what it has read is settled (`partition/swap.rs`).
 //! What else changed in the file is named in the log and left alone until the next start.
 //!
-//! One reload at a time; what is asked for meanwhile follows.
+//! One reload at a time; what is asked for meanwhile follows. A connector that starts meanwhile loads its plugins when the reload is over.
 
 mod watch;
 
@@ -101,7 +102,8 @@ async fn pause(watch: Option<Duration>) {
 
 impl Reloader {
     fn reload(&self) {
-        let failures = self.try_reload().unwrap_or_else(|problems| vec![problems.into()]);
+        let reloaded = self.gateway.between_starts(|| self.try_reload());
+        let failures = reloaded.unwrap_or_else(|problems| vec![problems.into()]);
         self.gateway.reloads().count(failures.is_empty());
         for failure in failures {
             let (concerns, why) = (failure.concerns(), report::trace(&failure, failure.hint().as_deref()));

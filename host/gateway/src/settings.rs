@@ -6,10 +6,10 @@
 //! What must stay true: settings exist only when nothing is wrong; every topic has a table; no two pipelines write the same
 //! channel; no dead letter comes back as a record; `Debug` prints no secret.
 
+mod check_pipeline;
 mod pipeline;
 mod plugins;
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,14 +20,12 @@ use snowgate_connect::config_def::ConfigMap;
 use snowgate_connect::worker::{ConnectConfig, WorkerSettings};
 use snowgate_kafka::KafkaConfig;
 use snowgate_snowflake::config::{SnowflakeConfig, SnowflakeSettings};
-use snowgate_snowflake::names;
-use snowgate_snowflake::row::{MetadataSettings, RowMode, RowSettings};
-use snowgate_transform::Tables as PluginTables;
 
-use crate::config::{Config, LogConfig, LogLevel, MemoryConfig, MetadataConfig, PipelineConfig, RowsConfig, ShutdownConfig};
+use crate::config::{Config, LogConfig, LogLevel, MemoryConfig, ShutdownConfig};
 pub(crate) use crate::config::{OnError, OnRegression, OnRoutingChange, OnTombstone};
 use crate::document::Document;
-use crate::problems::{ConfigProblems, list, nearest};
+use crate::problems::ConfigProblems;
+use crate::settings::check_pipeline::Shared;
 pub(crate) use crate::settings::pipeline::{Letters, PipelineKind, PipelineSettings, Tables, Topics};
 pub(crate) use crate::settings::plugins::{PluginsSettings, TransformSettings};
 use crate::units::{ByteSize, HumanDuration};
@@ -62,12 +60,6 @@ pub(crate) struct Written {
 /// A budget below this could not hold one fetch of each of a few partitions.
 const MEMORY: RangeInclusive<ByteSize> = ByteSize::mib(4)..=ByteSize::mib(1 << 20);
 const GRACE: RangeInclusive<HumanDuration> = HumanDuration::millis(100)..=HumanDuration::seconds(3_600);
-const LINGER: RangeInclusive<HumanDuration> = HumanDuration::millis(1)..=HumanDuration::seconds(60);
-/// At the 6:1 that JSON compresses to, 16 MiB of rows are 2.7 MiB on the wire, still under the 4 MB that one request carries.
-const BODY: RangeInclusive<ByteSize> = ByteSize::kib(1)..=ByteSize::mib(16);
-const WORKERS: RangeInclusive<u32> = 1..=256;
-/// Each has a channel and an open body for every partition, and a word in 4 kB beside the group offset.
-const MORE_TABLES: usize = 32;
 
 impl Settings {
     /// The settings of a worker that is configured as in Kafka Connect: by a properties file, and by variables, which win.
@@ -86,7 +78,7 @@ impl Settings {
             memory_max: MemoryConfig::default().max.bytes(),
             shutdown_grace: ShutdownConfig::default().grace.get(),
             log: LogConfig { level: log_level(worker.log_level), ..LogConfig::default() },
-            plugins: PluginsSettings::unsaid(),
+            plugins: PluginsSettings { watch: worker.plugin_watch, ..PluginsSettings::unsaid() },
             written: None,
             otlp: None,
             snowflake: None,
@@ -132,14 +124,6 @@ struct Check<'s> {
     folder: &'s Path,
 }
 
-/// What all pipelines of a file have in common.
-struct Shared<'c> {
-    memory: ByteSize,
-    kafka: Option<&'c KafkaConfig>,
-    snowflake: Option<&'c Arc<SnowflakeSettings>>,
-    plugin_folder: PathBuf,
-}
-
 impl Check<'_> {
     /// `None` only when there is a problem.
     fn settings(&mut self, config: Config) -> Option<Settings> {
@@ -170,9 +154,10 @@ impl Check<'_> {
             snowflake: snowflake.as_ref(),
             plugin_folder: self.folder.join(&plugins.folder),
         };
-        let plugins = self.plugins_section(&plugins);
+        let mut plugins = self.plugins_section(&plugins);
         let checked: Vec<_> = pipelines.iter().filter_map(|(name, pipeline)| self.pipeline(name, pipeline, &shared)).collect();
         let worker = connect.and_then(|config| self.connect(&config, kafka.as_ref()));
+        plugins.watch = plugins.watch.or(worker.as_ref().and_then(|worker| worker.plugin_watch));
         Some(Settings {
             memory_max: memory.max.bytes(),
             shutdown_grace: shutdown.grace.get(),
@@ -248,204 +233,6 @@ impl Check<'_> {
         }
     }
 
-    fn pipeline(&mut self, name: &str, config: &PipelineConfig, shared: &Shared<'_>) -> Option<PipelineSettings> {
-        let Shared { memory, kafka, snowflake, ref plugin_folder } = *shared;
-        let path = format!("pipeline.{name}");
-        let fits =
-            (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-        if !fits {
-            let hint = "letters, digits, `_` and `-`, at most 64 of them";
-            self.document.problem_at(&path, format!("`{name}` cannot name a pipeline"), Some(hint.to_owned()));
-        }
-        self.topics(&path, config);
-        let tables = self.tables(&path, config);
-        let more_tables = self.more_tables(&path, config);
-        self.range(&format!("{path}.linger"), config.linger, LINGER);
-        let body = format!("{path}.body");
-        if self.range(&body, config.body, BODY) && config.body > memory && !self.document.is_spoilt("memory.max") {
-            let message = format!("`{body}` is {}, more than `memory.max`, which is {memory}", config.body);
-            self.document.problem_at(&body, message, None);
-        }
-        self.dead_letters(&path, config);
-        let workers = config.workers.unwrap_or_else(default_workers);
-        if !WORKERS.contains(&workers) {
-            let message = format!("`{path}.workers` is {workers}, not from {} to {}", WORKERS.start(), WORKERS.end());
-            self.document.problem_at(&format!("{path}.workers"), message, None);
-        }
-        let has_dead_letter_topic =
-            config.dead_letter_topic.is_some() || self.document.is_spoilt(&format!("{path}.dead_letter_topic"));
-        let plugins = self.plugins(
-            &path,
-            &config.transform,
-            plugin_folder,
-            has_dead_letter_topic,
-            &Arc::new(PluginTables::new(&more_tables)),
-        );
-        let mode = match config.rows {
-            RowsConfig::Content => RowMode::Content,
-            RowsConfig::Columns => RowMode::Columns,
-        };
-        let on_error = config.on_error.unwrap_or(match config.dead_letter_topic {
-            Some(_) => OnError::DeadLetter,
-            None => OnError::Block,
-        });
-        let kafka = kafka?.resolve(&format!("snowgate-{name}")).ok()?;
-        Some(PipelineSettings {
-            name: name.into(),
-            kind: PipelineKind::File,
-            producer: kafka.clone(),
-            kafka,
-            snowflake: snowflake?.clone(),
-            topics: Topics::Named(config.topics.clone()),
-            tables: Tables::Named(tables),
-            more_tables,
-            create_tables: true,
-            channel_prefix: String::new(),
-            rows: RowSettings { metadata: metadata(&config.metadata), ..RowSettings::new(mode) },
-            linger: config.linger.get(),
-            body_bytes: config.body.bytes(),
-            dead_letter_topic: config.dead_letter_topic.clone(),
-            letters: Letters::Snowgate,
-            on_error,
-            log_errors: false,
-            log_messages: false,
-            on_tombstone: config.on_tombstone,
-            on_regression: config.on_regression,
-            on_routing_change: config.on_routing_change,
-            workers,
-            plugins,
-            road: None,
-            plugins_after: Vec::new(),
-        })
-    }
-
-    fn topics(&mut self, path: &str, config: &PipelineConfig) {
-        if config.topics.is_empty() {
-            let hint = "write `topics = [\"binance_kline\"]`";
-            self.document.problem_at(&format!("{path}.topics"), format!("`{path}.topics` is empty"), Some(hint.to_owned()));
-        }
-        for (index, topic) in config.topics.iter().enumerate() {
-            let at = format!("{path}.topics[{index}]");
-            if !is_topic(topic) {
-                self.document.problem_at(&at, format!("`{topic}` cannot name a topic"), Some(topic_hint(topic).to_owned()));
-            } else if config.topics[..index].contains(topic) {
-                self.document.problem_at(&at, format!("topic `{topic}` is named twice"), None);
-            }
-        }
-    }
-
-    /// Each topic with its table.
-    fn tables(&mut self, path: &str, config: &PipelineConfig) -> BTreeMap<String, String> {
-        let mut tables: BTreeMap<_, _> = config.topics.iter().map(|topic| (topic.clone(), names::table_for_topic(topic))).collect();
-        for (topic, written) in &config.tables {
-            let at = format!("{path}.tables.{topic}");
-            let topics = || config.topics.iter().map(String::as_str);
-            match tables.get_mut(topic) {
-                Some(table) => match names::parse_identifier(written) {
-                    Ok(name) => *table = name,
-                    Err(error) => {
-                        self.document.problem_at(&at, format!("`{at}`: {error}"), table_hint(written));
-                    }
-                },
-                None => {
-                    let hint = match nearest(topic, topics()) {
-                        Some(meant) => format!("did you mean `{meant}`?"),
-                        None => format!("the topics of this pipeline are {}", list(topics())),
-                    };
-                    self.document.problem_at(&at, format!("`{topic}` is not a topic of this pipeline"), Some(hint));
-                }
-            }
-        }
-        tables
-    }
-
-    /// What else plugins may name. A topic's own table may be among them.
-    fn more_tables(&mut self, path: &str, config: &PipelineConfig) -> Vec<String> {
-        let mut names = Vec::new();
-        for (index, written) in config.more_tables.iter().enumerate() {
-            let at = format!("{path}.more_tables[{index}]");
-            match names::parse_identifier(written) {
-                Ok(name) if names.contains(&name) => {
-                    self.document.problem_at(&at, format!("table `{name}` is named twice"), None);
-                }
-                Ok(name) => names.push(name),
-                Err(error) => self.document.problem_at(&at, format!("`{at}`: {error}"), table_hint(written)),
-            }
-        }
-        if names.len() > MORE_TABLES {
-            let at = format!("{path}.more_tables");
-            let message = format!("`{at}` names {} tables, and {MORE_TABLES} are the most", names.len());
-            self.document.problem_at(&at, message, Some("share them out among pipelines".to_owned()));
-        }
-        names
-    }
-
-    fn dead_letters(&mut self, path: &str, config: &PipelineConfig) {
-        let at = format!("{path}.dead_letter_topic");
-        if let Some(topic) = config.dead_letter_topic.as_ref().filter(|topic| !is_topic(topic)) {
-            self.document.problem_at(&at, format!("`{topic}` cannot name a topic"), Some(topic_hint(topic).to_owned()));
-        }
-        if config.dead_letter_topic.is_some() || self.document.is_spoilt(&at) {
-            return;
-        }
-        let hint = || Some("add `dead_letter_topic = \"…\"`".to_owned());
-        for (key, asks) in [
-            ("on_error", config.on_error == Some(OnError::DeadLetter)),
-            ("on_tombstone", config.on_tombstone == OnTombstone::DeadLetter),
-        ] {
-            if asks {
-                let key = format!("{path}.{key}");
-                self.document.problem_at(&key, format!("`{key}` is `dead_letter`, but there is no dead letter topic"), hint());
-            }
-        }
-    }
-
-    /// What one pipeline may not do because of another, or of itself.
-    fn between_pipelines(&mut self, pipelines: &BTreeMap<String, PipelineConfig>, one_group: bool) {
-        let mut readers: BTreeMap<&str, Vec<(&str, Vec<String>)>> = BTreeMap::new();
-        for (name, pipeline) in pipelines {
-            for (index, topic) in
-                pipeline.topics.iter().enumerate().filter(|(index, topic)| !pipeline.topics[..*index].contains(topic))
-            {
-                let at = format!("pipeline.{name}.topics[{index}]");
-                let table = pipeline.tables.get(topic).and_then(|written| names::parse_identifier(written).ok());
-                let mut tables = vec![table.unwrap_or_else(|| names::table_for_topic(topic))];
-                tables.extend(pipeline.more_tables.iter().filter_map(|written| names::parse_identifier(written).ok()));
-                let earlier = readers.entry(topic).or_default();
-                if let Some((other, _)) = earlier.first().filter(|_| one_group) {
-                    let hint = "leave out `kafka.group`, and each pipeline has a group of its own";
-                    let message = format!(
-                        "topic `{topic}` is read by pipeline `{other}` too, in the same group: each would get a part of it"
-                    );
-                    self.document.problem_at(&at, message, Some(hint.to_owned()));
-                } else if let Some((other, table)) =
-                    earlier.iter().find_map(|(other, theirs)| Some((other, tables.iter().find(|table| theirs.contains(table))?)))
-                {
-                    let hint = match tables[0] == *table {
-                        true => format!("name another table: `tables = {{ {topic} = \"OTHER\" }}`"),
-                        false => format!("leave `{table}` out of the `more_tables` of one of them"),
-                    };
-                    let message = format!(
-                        "topic `{topic}` is loaded into table `{table}` by pipeline `{other}` too: each record would be loaded twice"
-                    );
-                    self.document.problem_at(&at, message, Some(hint));
-                }
-                earlier.push((name, tables));
-            }
-        }
-        for (name, pipeline) in pipelines {
-            let Some(topic) = &pipeline.dead_letter_topic else { continue };
-            if let Some((reader, _)) = readers.get(topic.as_str()).and_then(|readers| readers.first()) {
-                let message = format!("`{topic}` is read by pipeline `{reader}`: its dead letters would come back as records");
-                self.document.problem_at(
-                    &format!("pipeline.{name}.dead_letter_topic"),
-                    message,
-                    Some("name another topic".to_owned()),
-                );
-            }
-        }
-    }
-
     /// Whether `value` is in `range`. Adds the problem where not.
     fn range<T: PartialOrd + std::fmt::Display>(&mut self, path: &str, value: T, range: RangeInclusive<T>) -> bool {
         let fits = range.contains(&value);
@@ -464,37 +251,6 @@ fn log_level(written: Option<&str>) -> LogLevel {
         Some("DEBUG") => LogLevel::Debug,
         Some("TRACE") => LogLevel::Trace,
         _ => LogLevel::Info,
-    }
-}
-
-/// One core is left to librdkafka and to the requests.
-fn default_workers() -> u32 {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(*WORKERS.end()));
-    cores.saturating_sub(1).clamp(*WORKERS.start(), *WORKERS.end())
-}
-
-fn metadata(config: &MetadataConfig) -> MetadataSettings {
-    let MetadataConfig { enabled, topic, offset_and_partition, create_time, key, headers } = *config;
-    MetadataSettings { enabled, topic, offset_and_partition, create_time, key, headers, ..MetadataSettings::default() }
-}
-
-fn table_hint(written: &str) -> Option<String> {
-    let hint = "name the table alone; its database and schema are in `[snowflake]`";
-    written.contains('.').then(|| hint.to_owned())
-}
-
-/// Whether Kafka takes `name` for a topic. Also keeps out patterns, which librdkafka would follow.
-fn is_topic(name: &str) -> bool {
-    (1..=249).contains(&name.len())
-        && !matches!(name, "." | "..")
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
-
-fn topic_hint(name: &str) -> &'static str {
-    if name.starts_with('^') || name.contains('*') {
-        "patterns are not taken; name each topic"
-    } else {
-        "letters, digits, `.`, `_` and `-`, at most 249 of them"
     }
 }
 

@@ -8,13 +8,14 @@
 //! ├ append TABLE             one request; one more for each time it is sent again
 //! └ commit TOPIC             from Snowflake's answer to the committed offset
 //! ```
-//! Here is what is asked for; [`body`] makes the spans and [`export`] sends them. Names and attributes follow OpenTelemetry's semantic
+//! Here is what is asked for; [`collector`] says where to, [`body`] makes the spans and [`export`] sends them. Names and attributes follow OpenTelemetry's semantic
 //! conventions for messaging, databases and HTTP; what has no name there begins with `snowgate.`.
 //!
 //! What must stay true: without a collector no clock is read and no span is made; a collector that is slow or away costs spans, never
 //! records; no attribute holds a key, a value or a secret.
 
 mod body;
+mod collector;
 mod export;
 
 use std::sync::Arc;
@@ -22,16 +23,14 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{ExporterBuildError, Protocol, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tracing::{info, warn};
 
 pub(crate) use body::{AppendSpan, BodyTrace, Origin, Times};
-use export::{Account, QUEUE_SPANS};
-
-/// Where a collector takes traces, below the address that is configured.
-const TRACES_PATH: &str = "/v1/traces";
+use collector::Collector;
+pub(crate) use collector::Refused;
+use export::Account;
 
 /// Makes spans and sends them.
 #[derive(Debug, Clone)]
@@ -40,29 +39,16 @@ pub(crate) struct Traces {
     account: Arc<Account>,
 }
 
-/// Why traces cannot be sent; without the login that an address may hold.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct ExporterRefused(String);
-
 impl Traces {
     /// Sends to the collector at `otlp`, else to the one that OpenTelemetry's own variables name. `None` where nobody names one.
     ///
-    /// The other variables (headers, timeout, compression, sampler, limits) are read by OpenTelemetry itself.
-    pub(crate) fn start(otlp: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Traces>, ExporterRefused> {
+    /// The other variables (headers, compression, sampler) are read by OpenTelemetry itself.
+    pub(crate) fn start(otlp: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Traces>, Refused> {
         let said = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let Some(named) = collector(otlp, said) else { return Ok(None) };
-        let collector = without_login(&named);
-        let mut exporter = opentelemetry_otlp::SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
-        if let Some(otlp) = otlp {
-            exporter = exporter.with_endpoint(endpoint(otlp));
-        }
-        let refused = |error: ExporterBuildError| ExporterRefused(error.to_string().replace(&named, &collector));
-        let exporter = exporter.build().map_err(refused)?;
-        let room = said("OTEL_BSP_MAX_QUEUE_SIZE").and_then(|size| size.parse().ok()).unwrap_or(QUEUE_SPANS);
-        info!(%collector, "traces are sent");
-        let account = Arc::new(Account::new(collector, room));
-        let processor = export::processor(exporter, &account);
+        let Some(collector) = Collector::of(otlp, said)? else { return Ok(None) };
+        let account = Arc::new(Account::new(collector.address.clone(), collector.queue_spans));
+        info!(collector = collector.address, "traces are sent");
+        let processor = export::processor(collector.exporter()?, &account);
         let provider = SdkTracerProvider::builder().with_span_processor(processor).with_resource(resource(said)).build();
         Ok(Some(Traces { provider, account }))
     }
@@ -83,29 +69,6 @@ impl Traces {
         }
         self.account.close();
     }
-}
-
-/// The collector to send to, as it is named.
-fn collector(otlp: Option<&str>, said: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let off = said("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
-        || said("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
-    let by_variable = || ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].into_iter().find_map(said);
-    otlp.map(str::to_owned).or_else(by_variable).filter(|_| !off)
-}
-
-/// An address as it may be shown: a variable may hold a password.
-fn without_login(address: &str) -> String {
-    let Some((before, host)) = address.rsplit_once('@') else { return address.to_owned() };
-    match before.split_once("://") {
-        Some((scheme, _)) => format!("{scheme}://{host}"),
-        None => host.to_owned(),
-    }
-}
-
-/// The address for traces, from the one for everything.
-fn endpoint(otlp: &str) -> String {
-    let base = otlp.trim_end_matches('/');
-    if base.ends_with(TRACES_PATH) { base.to_owned() } else { format!("{base}{TRACES_PATH}") }
 }
 
 /// What all spans of this process have in common. A variable's name for the service wins over ours.

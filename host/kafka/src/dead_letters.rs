@@ -7,8 +7,8 @@
 //! Invariants: each letter that `send` took gets exactly one receipt; what waits is bounded, and a full queue is an error to try
 //! again later, never a wait.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -47,37 +47,55 @@ pub struct DeadLetterReceipt {
     pub result: Result<(), Error>,
 }
 
-/// A producer for the dead letter topic, with a thread of its own.
+/// The way to the dead letter topic. Its producer is made with the first letter, for most topics never have one, and a producer has
+/// threads and connections of its own.
 pub struct DeadLetters {
-    producer: Arc<BaseProducer<Receipts>>,
+    settings: KafkaSettings,
     topic: String,
+    delivered: Arc<dyn Fn(DeadLetterReceipt) + Send + Sync>,
+    producer: OnceLock<Producer>,
+    /// Held by whoever makes it.
+    making: Mutex<()>,
+}
+
+/// A producer and the thread that polls it.
+struct Producer {
+    client: Arc<BaseProducer<Receipts>>,
     stopping: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl DeadLetters {
-    /// Makes the producer. `delivered` is called on its thread, once for each letter.
+    /// `delivered` is called on the producer's thread, once for each letter. An error tells now what the first letter would meet.
     pub fn start(
         settings: &KafkaSettings,
         topic: &str,
         delivered: Arc<dyn Fn(DeadLetterReceipt) + Send + Sync>,
     ) -> Result<DeadLetters, Error> {
-        let config = settings.producer();
-        let receipts = Receipts { topic: topic.to_string(), delivered };
-        let producer: BaseProducer<Receipts> =
-            config.create_with_context(receipts).map_err(|error| Error::of_creation(error, |words| settings.scrub(words)))?;
-        let producer = Arc::new(producer);
-        let stopping = Arc::new(AtomicBool::new(false));
-        let (polled, stop) = (producer.clone(), stopping.clone());
-        let thread = std::thread::Builder::new()
-            .name("kafka-dead-letters".to_string())
-            .spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    polled.poll(POLL);
-                }
-            })
-            .map_err(|error| Error::ClientRefused { source: Reason::new(&error.to_string()) })?;
-        Ok(DeadLetters { producer, topic: topic.to_string(), stopping, thread: Some(thread) })
+        let (settings, topic) = (settings.clone(), topic.to_string());
+        let letters = DeadLetters { settings, topic, delivered, producer: OnceLock::new(), making: Mutex::default() };
+        letters.client().map(drop)?;
+        Ok(letters)
+    }
+
+    fn client(&self) -> Result<BaseProducer<Receipts>, Error> {
+        let receipts = Receipts { topic: self.topic.clone(), delivered: self.delivered.clone() };
+        let made = self.settings.producer().create_with_context(receipts);
+        made.map_err(|error| Error::of_creation(error, |words| self.settings.scrub(words)))
+    }
+
+    fn producer(&self) -> Result<&Producer, Error> {
+        if let Some(producer) = self.producer.get() {
+            return Ok(producer);
+        }
+        let _one_makes_it = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.producer.get() {
+            Some(producer) => Ok(producer),
+            None => {
+                let producer = Producer::start(self.client()?)?;
+                Ok(self.producer.get_or_init(|| producer))
+            }
+        }
     }
 
     /// Queues a letter. `epoch` comes back in its receipt, so that its owner can tell an earlier assignment's letters from its own.
@@ -90,7 +108,7 @@ impl DeadLetters {
         let mut message = BaseRecord::with_opaque_to(&self.topic, Box::new(origin)).headers(headers(letter));
         message.key = record.key();
         message.payload = record.value();
-        match self.producer.send(message) {
+        match self.producer()?.client.send(message) {
             Ok(()) => Ok(()),
             Err((error, _)) => Err(send_error(&self.topic, &error)),
         }
@@ -103,14 +121,36 @@ impl DeadLetters {
     }
 
     fn end(&mut self, grace: Duration) {
-        let Some(thread) = self.thread.take() else { return };
+        if let Some(producer) = self.producer.take() {
+            producer.end(grace);
+        }
+    }
+}
+
+impl Producer {
+    fn start(client: BaseProducer<Receipts>) -> Result<Producer, Error> {
+        let client = Arc::new(client);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (polled, stop) = (client.clone(), stopping.clone());
+        let thread = std::thread::Builder::new()
+            .name("kafka-dead-letters".to_string())
+            .spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    polled.poll(POLL);
+                }
+            })
+            .map_err(|error| Error::ClientRefused { source: Reason::new(&error.to_string()) })?;
+        Ok(Producer { client, stopping, thread })
+    }
+
+    fn end(self, grace: Duration) {
         let deadline = Instant::now() + grace;
         // The thread goes on serving receipts meanwhile, and this one helps it.
-        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            self.producer.poll(POLL.min(deadline.saturating_duration_since(Instant::now())));
+        while self.client.in_flight_count() > 0 && Instant::now() < deadline {
+            self.client.poll(POLL.min(deadline.saturating_duration_since(Instant::now())));
         }
         self.stopping.store(true, Ordering::Relaxed);
-        if thread.join().is_err() {
+        if self.thread.join().is_err() {
             error!("the dead letter producer's thread panicked");
         }
     }
@@ -179,5 +219,39 @@ impl ProducerContext for Receipts {
         let result = result.as_ref().map(|_| ()).map_err(|(error, _)| send_error(&self.topic, error));
         let Origin { topic_partition, offset, epoch } = *origin;
         (self.delivered)(DeadLetterReceipt { topic_partition, offset, epoch, result });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use snowgate_record::{RecordBatch, TimestampType};
+
+    use super::*;
+    use crate::config::KafkaConfig;
+
+    fn settings(properties: &[(&str, &str)]) -> KafkaSettings {
+        let config = KafkaConfig {
+            // Nobody listens there.
+            brokers: vec!["127.0.0.1:9".to_string()],
+            group: None,
+            start: crate::config::Start::Earliest,
+            properties: properties.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        };
+        config.resolve("test").unwrap()
+    }
+
+    #[test]
+    fn a_producer_is_made_with_the_first_letter_and_what_it_cannot_be_made_of_is_told_before() {
+        let letters = DeadLetters::start(&settings(&[]), "dead", Arc::new(drop)).unwrap();
+        assert!(letters.producer.get().is_none());
+        let mut batch = RecordBatch::new(TopicPartition::new("t", 0));
+        batch.push(Offset::ZERO, 0, TimestampType::CreateTime, None, Some(b"v"));
+        let letter = DeadLetter { record: batch.iter().next().unwrap(), headers: &[] };
+        letters.send(&letter, 1).unwrap();
+        let made: *const Producer = letters.producer.get().unwrap();
+        letters.send(&letter, 1).unwrap();
+        assert!(std::ptr::eq(letters.producer.get().unwrap(), made), "one is enough");
+        let refused = settings(&[("security.protocol", "ssl"), ("ssl.ca.location", "/no/such/file")]);
+        assert!(DeadLetters::start(&refused, "dead", Arc::new(drop)).is_err());
     }
 }

@@ -342,6 +342,27 @@ fn a_connectors_plugin_is_reloaded_when_its_file_changed() {
 }
 
 #[test]
+fn a_connectors_plugin_is_taken_up_by_itself_where_the_workers_properties_say_so() {
+    let world = World::new(1);
+    let sink = world.unique("sink");
+    world.kafka.produce(&world.topic, 0, [&crate::plugins::kline("BTCUSDT", "91250.1", true)]);
+    let file = world.file("plugin", "wasm");
+    let mut bytes = std::fs::read(gateway::plugin("kline_flatten.wasm")).unwrap();
+    std::fs::write(&file, &bytes).unwrap();
+    let worker = Worker::start(&world, "[connect.properties]\n\"snowgate.plugins.watch.ms\" = \"200\"");
+    let more =
+        [("transforms", "flat"), ("transforms.flat.type", "snowgate.plugin"), ("transforms.flat.path", file.to_str().unwrap())];
+    worker.create(&seed(&world, &sink, &more));
+    world.wait_for_rows(1);
+    // An empty custom section: another file, and the same plugin.
+    bytes.extend_from_slice(&[0, 2, 1, b'x']);
+    std::fs::write(&file, &bytes).unwrap();
+    worker.gateway.wait_for_log("plugin's file changed");
+    worker.gateway.wait_for_log("plugins swapped");
+    worker.stop_cleanly();
+}
+
+#[test]
 fn a_bad_configuration_is_refused_and_harms_no_running_connector() {
     let world = World::new(1);
     let good = world.unique("good");

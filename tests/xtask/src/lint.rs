@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 const HEAVY: &[(&str, &[&str])] = &[
     ("rdkafka", &["host/kafka", "tests"]),
     ("wasmtime", &["host/transform"]),
-    ("reqwest", &["host/snowflake"]),
+    ("reqwest", &["host/gateway", "host/snowflake"]),
     ("jsonwebtoken", &["host/snowflake"]),
     ("axum", &["host/connect", "tests"]),
     ("opentelemetry", &["host/gateway"]),

@@ -4,7 +4,8 @@
 //! object has twice (the last one counts). Numbers keep every digit: a whole number is an `Int64` or a `BigInt`, another one is a
 //! `Float64` where that says the same number, and a `Decimal` where it would not.
 //!
-//! Invariants: no object holds a key twice; a fault never shows what the document holds.
+//! Invariants: no object holds a key twice; a fault never shows what the document holds; how large a number may be is a matter of the
+//! number and not of how it is written, so that every number that is read is read again from what the row writer makes of it.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -27,10 +28,12 @@ pub(crate) use walk::{Keys, Span, write};
 
 /// Objects and arrays inside each other.
 const MAX_DEPTH: u32 = 1000;
-/// Characters of one number.
-const MAX_NUMBER: usize = 1000;
-/// Powers of ten that a number may have. Beyond any decimal type, and small enough for arithmetic.
-const MAX_EXPONENT: u32 = 6144;
+/// Digits of one number, from the first that is not zero.
+const MAX_DIGITS: usize = 1000;
+/// Characters of one number: as many digits written as Java does need at most a sign, `0.00000`, or a point and `E-6144` besides.
+const MAX_NUMBER: usize = MAX_DIGITS + 8;
+/// The power of ten of a number's first digit, up or down: that of the widest decimal type, and small enough for arithmetic.
+const MAX_EXPONENT: i64 = 6144;
 
 /// Why bytes are no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -317,13 +320,16 @@ impl Reader<'_> {
             return Err(Fault { what: "a number begins with a zero", at: first });
         }
         let mut integral = true;
+        let mut fraction = 0;
         if self.peek() == Some(b'.') {
             integral = false;
             self.at += 1;
-            if self.digits() == 0 {
+            fraction = self.digits();
+            if fraction == 0 {
                 return self.fault("a number lacks digits");
             }
         }
+        let mantissa = first..self.at;
         if let Some(b'e' | b'E') = self.peek() {
             integral = false;
             self.at += 1;
@@ -334,15 +340,24 @@ impl Reader<'_> {
             if self.digits() == 0 {
                 return self.fault("a number lacks digits");
             }
-            let text = std::str::from_utf8(&self.bytes[exponent..self.at]).unwrap_or_default();
-            if text.parse::<u32>().map_or(true, |exponent| exponent > MAX_EXPONENT) {
+            let written = std::str::from_utf8(&self.bytes[mantissa.end + 1..self.at]).unwrap_or_default();
+            let lowest = written.parse::<i32>().ok().map(|exponent| i64::from(exponent) - fraction as i64);
+            // Of the first digit, as Java writes it; a zero is a digit where there is no other.
+            let highest = lowest.map(|lowest| lowest + self.significant(mantissa.clone()).max(1) as i64 - 1);
+            if highest.is_none_or(|highest| highest.abs() > MAX_EXPONENT) {
                 return Err(Fault { what: "a number's exponent is beyond 6144", at: exponent });
             }
         }
-        if self.at - start > MAX_NUMBER {
-            return Err(Fault { what: "a number is longer than 1000 characters", at: start });
+        if mantissa.len() > MAX_DIGITS && self.significant(mantissa) > MAX_DIGITS || self.at - start > MAX_NUMBER {
+            return Err(Fault { what: "a number has more than 1000 digits", at: start });
         }
         Ok(integral)
+    }
+
+    /// How many digits a number has from the first on that is not zero.
+    fn significant(&self, mantissa: std::ops::Range<usize>) -> usize {
+        let digits = self.bytes[mantissa].iter().filter(|byte| byte.is_ascii_digit());
+        digits.skip_while(|digit| **digit == b'0').count()
     }
 }
 

@@ -266,6 +266,11 @@ pub(super) const WORKER: &[(&str, &str)] = &[
     ("sasl.*", "java_client::tests::the_login_module_gives_user_and_password"),
     ("ssl.*", "java_client::tests::stores_become_files_or_texts_by_their_type"),
     ("snowgate.state", SOURCES),
+    (
+        "snowgate.plugins.watch.ms",
+        "worker::tests::an_interval_that_no_file_is_looked_at_by_is_refused \
+         e2e::connect::a_connectors_plugin_is_taken_up_by_itself_where_the_workers_properties_say_so",
+    ),
     ("snowgate.show.secrets", SOURCES),
     ("snowgate.token.file", "worker::tests::a_token_that_others_can_read_or_guess_is_refused"),
 ];

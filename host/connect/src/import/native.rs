@@ -14,7 +14,7 @@ use crate::connector::{Texts, settings};
 use crate::converter::{Converter, HeaderConverter};
 use crate::plugins::CAPABILITIES;
 use crate::secrets::is_secret;
-use crate::settings::{ChannelNames, ConnectorSettings, Line, PluginStep, Rows, Start, Tolerance, Tombstones, Topics};
+use crate::settings::{ChannelNames, ConnectorSettings, Line, PluginStep, Rows, Start, TableNames, Tolerance, Tombstones, Topics};
 use crate::worker::WorkerSettings;
 
 const KEY: &str = "snowflake.private.key";
@@ -75,20 +75,23 @@ fn unsayable(settings: &ConnectorSettings, texts: Texts) -> Vec<String> {
         (!names.is_empty(), format!("`transforms` {}: a pipeline has WASM plugins only", names.join(", "))),
         (!settings.plugins_after.is_empty(), "plugins behind transforms: a pipeline has no transforms".to_owned()),
         (!road.key.is_text(), "`key.converter`: a pipeline's keys are text, as of StringConverter".to_owned()),
-        (!road.value.is_plain_json(), "`value.converter`: a pipeline's values are JSON without a schema, as of JsonConverter with schemas.enable=false".to_owned()),
+        (
+            !road.value.is_plain_json(),
+            "`value.converter`: a pipeline's values are JSON without a schema, as of JsonConverter with schemas.enable=false"
+                .to_owned(),
+        ),
         (
             !matches!(&road.headers, HeaderConverter::Simple | HeaderConverter::Of(Converter::String(_))),
             "`header.converter`: a pipeline's headers are text".to_owned(),
         ),
         (matches!(settings.topics, Topics::Regex(_)), "`topics.regex`: a pipeline names each topic".to_owned()),
-        (tolerates && !letters, "`errors.tolerance=all` without a dead letter topic: a pipeline drops nothing without a trace".to_owned()),
+        (
+            tolerates && !letters,
+            "`errors.tolerance=all` without a dead letter topic: a pipeline drops nothing without a trace".to_owned(),
+        ),
         (
             tolerates && letters && settings.errors.context_headers,
             "`errors.deadletterqueue.context.headers.enable`: a pipeline's dead letters have headers `snowgate.…`".to_owned(),
-        ),
-        (
-            settings.channel_names == ChannelNames::ConnectorAndTopic,
-            "channels named after the connector: a pipeline's are `<topic>_<partition>`, and what is known of the old ones would be lost".to_owned(),
         ),
         (!settings.create_tables, "`snowflake.autocreate.table.type=none`: a pipeline makes a table that is not there".to_owned()),
         (settings.snowflake.proxy.is_some(), "`jvm.proxy.host`: a pipeline has no proxy".to_owned()),
@@ -128,7 +131,7 @@ fn document(imported: &Imported, settings: &ConnectorSettings, worker: &WorkerSe
         toml.push('\n');
     };
     line(&format!("# From the connector {}.", quoted(&imported.name)));
-    if settings.line == Line::V3Streaming && settings.rows.push_time {
+    if settings.line != Line::V3File && settings.rows.push_time {
         line("# Unlike the connector's, a row's metadata has no SnowflakeConnectorPushTime.");
     }
     line("# Header values are text here; the connector has them typed.");
@@ -208,11 +211,16 @@ fn pipeline(name: &str, settings: &ConnectorSettings, line: &mut impl FnMut(&str
     let Topics::List(topics) = &settings.topics else { return };
     line(&format!("\n[pipeline.{}]", pipeline_name(name)));
     line(&format!("topics = [{}]", topics.iter().map(|topic| quoted(topic)).collect::<Vec<_>>().join(", ")));
-    let mapped =
-        topics.iter().filter_map(|topic| Some(format!("{} = {}", quoted(topic), quoted(&settings.topic_map.table(topic)?))));
-    let mapped: Vec<String> = mapped.collect();
+    let exact = |topic: &str| (settings.table_names == TableNames::Exact).then(|| format!("\"{topic}\""));
+    let table = |topic: &String| settings.topic_map.table(topic).or_else(|| exact(topic));
+    let mapped: Vec<String> =
+        topics.iter().filter_map(|topic| Some(format!("{} = {}", quoted(topic), quoted(&table(topic)?)))).collect();
     if !mapped.is_empty() {
         line(&format!("tables = {{ {} }}", mapped.join(", ")));
+    }
+    if settings.channel_names == ChannelNames::ConnectorAndTopic {
+        line("# The connector's channels, which know what is loaded.");
+        line(&format!("channel_prefix = {}", quoted(&format!("{name}_"))));
     }
     line(if settings.rows.columns { "rows = \"columns\"" } else { "rows = \"content\"" });
     let Rows { metadata, topic, offset_and_partition, create_time, .. } = settings.rows;

@@ -2,10 +2,10 @@
 //!
 //! A scrape takes one snapshot and writes it out; between scrapes nothing is kept, so a partition that left is gone from the next one.
 //!
-//! What must stay true: a label's value comes from a configuration or is a topic's name, never from a record; and no family has more
+//! What must stay true: a label's value comes from a configuration or is a topic's or its table's name, never from a record; and no family has more
 //! than [`MAX_SERIES`] series, however many partitions there are. [`ALL`] is the whole list, which the dashboard and the tests go by.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, prometheus_text, text as open_metrics};
@@ -40,6 +40,8 @@ const STATES: [&str; 5] = ["RUNNING", "STALLED", "PAUSED", "STOPPED", "FAILED"];
 
 const PIPELINE: &[&str] = &["pipeline"];
 const PARTITION: &[&str] = &["pipeline", "topic", "partition"];
+/// A partition has a channel, and so a committed offset, in each table that its records may go to.
+const CHANNEL: &[&str] = &["pipeline", "topic", "partition", "table"];
 
 pub const ALL: &[Metric] = &[
     Metric {
@@ -281,16 +283,16 @@ pub const ALL: &[Metric] = &[
     Metric {
         name: "snowgate_partition_committed_offset",
         kind: Kind::Gauge,
-        labels: PARTITION,
+        labels: CHANNEL,
         help: "The last offset that Snowflake says is in the table",
-        series: |snapshot, family| each_partition(snapshot, family, |partition| partition.committed_offset.map(Value::Whole)),
+        series: |snapshot, family| each_channel(snapshot, family, |committed, _| committed),
     },
     Metric {
         name: "snowgate_partition_appended_offset",
         kind: Kind::Gauge,
-        labels: PARTITION,
+        labels: CHANNEL,
         help: "The last offset that Snowflake took, no promise yet",
-        series: |snapshot, family| each_partition(snapshot, family, |partition| partition.appended_offset.map(Value::Whole)),
+        series: |snapshot, family| each_channel(snapshot, family, |_, appended| appended),
     },
     Metric {
         name: "snowgate_partition_group_offset",
@@ -357,6 +359,22 @@ fn each_partition(snapshot: &Snapshot, family: &mut Family<'_>, value: impl Fn(&
         for partition in &pipeline.partitions {
             if let Some(value) = value(partition) {
                 family.add(&[&pipeline.name, &partition.topic, &partition.partition.to_string()], value);
+            }
+        }
+    }
+}
+
+/// `offset` picks from a channel's committed and appended offsets.
+fn each_channel(snapshot: &Snapshot, family: &mut Family<'_>, offset: impl Fn(Option<i64>, Option<i64>) -> Option<i64>) {
+    for pipeline in &snapshot.pipelines {
+        for partition in &pipeline.partitions {
+            let number = partition.partition.to_string();
+            let own = (&partition.table, partition.committed_offset, partition.appended_offset);
+            let more = partition.more_tables.iter().map(|more| (&more.table, more.committed_offset, more.appended_offset));
+            for (table, committed, appended) in iter::once(own).chain(more) {
+                if let Some(offset) = offset(committed, appended) {
+                    family.add(&[&pipeline.name, &partition.topic, &number, table], Value::Whole(offset));
+                }
             }
         }
     }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::snapshot::{Blocked, Histogram, Memory, PartitionView, PipelineView, PluginView};
+use crate::snapshot::{Blocked, Histogram, Memory, PartitionView, PipelineView, PluginView, TableView};
 
 fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
@@ -38,8 +38,10 @@ fn orders() -> PipelineView {
         partitions: vec![
             PartitionView {
                 topic: "shop.orders".to_owned(),
+                table: "ORDERS".to_owned(),
                 committed_offset: Some(99),
                 appended_offset: Some(120),
+                more_tables: vec![TableView { table: "RETURNS".to_owned(), committed_offset: Some(97), appended_offset: Some(98) }],
                 group_offset: Some(100),
                 log_end_offset: Some(150),
                 lag_records: Some(50),

@@ -1,6 +1,8 @@
 //! Worker properties → [`WorkerSettings`]; every fault is found, not only the first.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fancy_regex::Regex;
 
@@ -44,6 +46,9 @@ struct Reader<'a> {
 const STRING_CONVERTER: &str = "org.apache.kafka.connect.storage.StringConverter";
 const SIMPLE_HEADERS: &str = "org.apache.kafka.connect.storage.SimpleHeaderConverter";
 
+/// As `[plugins] watch` has it, in milliseconds.
+const WATCH_MS: RangeInclusive<u64> = 100..=3_600_000;
+
 pub(super) fn build(mut properties: ConfigMap, base_dir: &Path) -> Result<WorkerSettings, Vec<Fault>> {
     if !properties.contains_key("value.converter") {
         properties.insert("value.converter".to_owned(), Some(JSON.to_owned()));
@@ -62,6 +67,7 @@ pub(super) fn build(mut properties: ConfigMap, base_dir: &Path) -> Result<Worker
     let topic_tracking_reset = reader.flag("topic.tracking.allow.reset", true);
     let show_secrets = reader.flag("snowgate.show.secrets", false);
     let admin = reader.admin();
+    let plugin_watch = reader.plugin_watch();
     let log_level = reader.log_level();
     let log_levels = reader.log_levels();
     let text = |key: &str, default: &str| reader.text(key).unwrap_or(default).to_owned();
@@ -95,6 +101,7 @@ pub(super) fn build(mut properties: ConfigMap, base_dir: &Path) -> Result<Worker
         providers,
         snowflake_tls_ca,
         plugin_path,
+        plugin_watch,
         log_level,
         log_levels,
         notes,
@@ -213,6 +220,17 @@ impl Reader<'_> {
                 OverridePolicy::None
             }
         }
+    }
+
+    fn plugin_watch(&mut self) -> Option<Duration> {
+        const KEY: &str = "snowgate.plugins.watch.ms";
+        let text = self.text(KEY)?.to_owned();
+        let interval = text.parse().ok().filter(|interval| WATCH_MS.contains(interval)).map(Duration::from_millis);
+        if interval.is_none() {
+            let message = format!("`{text}` is no number of milliseconds from {} to {}", WATCH_MS.start(), WATCH_MS.end());
+            self.fault(KEY, message, "write such as 5000, or leave it out so that only SIGHUP takes changed files up");
+        }
+        interval
     }
 
     /// `admin.listeners` not given: with the rest. Empty or elsewhere: not at all.

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -101,6 +102,7 @@ fn the_section_a_properties_file_and_the_environment_give_the_same_settings() {
         "sasl.jaas.config" = 'org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="p";'
         "consumer.fetch.min.bytes" = "7"
         "group.id" = "g"
+        "snowgate.plugins.watch.ms" = "5000"
     "#;
     let text = r#"
         listeners=http://127.0.0.1:18083
@@ -120,6 +122,7 @@ fn the_section_a_properties_file_and_the_environment_give_the_same_settings() {
         consumer.fetch.min.bytes=7
         bootstrap.servers=kafka:9092
         group.id=g
+        snowgate.plugins.watch.ms=5000
     "#;
     let from_file = read_properties(text);
     let variable = |key: &str| format!("CONNECT_{}", key.to_uppercase().replace('.', "_"));
@@ -154,8 +157,21 @@ fn the_section_a_properties_file_and_the_environment_give_the_same_settings() {
         assert_eq!(consumer[0], "fetch.min.bytes=7");
         assert_eq!(consumer[1..], login);
         assert_eq!(settings.group_id, "g");
+        assert_eq!(settings.plugin_watch, Some(Duration::from_secs(5)));
         assert!(!format!("{:?}", settings.client).contains("\"p\""));
     }
+}
+
+#[test]
+fn an_interval_that_no_file_is_looked_at_by_is_refused() {
+    for text in ["5s", "99", "3600001", "-1"] {
+        let expected = format!(
+            "snowgate.plugins.watch.ms: `{text}` is no number of milliseconds from 100 to 3600000; write such as 5000, or leave it out so \
+             that only SIGHUP takes changed files up"
+        );
+        assert_eq!(errors(&[("snowgate.plugins.watch.ms", text)]), [expected]);
+    }
+    assert_eq!(settings(&[("snowgate.plugins.watch.ms", "100")]).plugin_watch, Some(Duration::from_millis(100)));
 }
 
 #[test]
@@ -167,7 +183,7 @@ fn nothing_written_listens_on_loopback_and_has_every_default() {
     assert_eq!(settings.value_converter, "org.apache.kafka.connect.json.JsonConverter");
     assert_eq!(settings.properties["value.converter.schemas.enable"].as_deref(), Some("false"));
     assert_eq!(settings.override_policy, OverridePolicy::All);
-    assert!(!settings.show_secrets && settings.notes.is_empty());
+    assert!(!settings.show_secrets && settings.notes.is_empty() && settings.plugin_watch.is_none());
 }
 
 #[test]

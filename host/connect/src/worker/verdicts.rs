@@ -115,6 +115,10 @@ const VERDICTS: &[Verdict] = &[
     honoured("ssl.*"),
     honoured("snowgate.state"),
     honoured("snowgate.snowflake.tls.ca"),
+    mapped(
+        "snowgate.plugins.watch.ms",
+        "how often plugins' files are looked at, from 100 to 3600000; a change is taken up as by SIGHUP",
+    ),
     honoured("snowgate.advertise"),
     honoured("snowgate.admin"),
     honoured("snowgate.show.secrets"),

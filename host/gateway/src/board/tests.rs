@@ -58,6 +58,25 @@ fn records_that_wait_with_nothing_settled_are_a_stall_and_a_record_after_a_silen
 }
 
 #[test]
+fn a_group_that_does_not_take_an_offset_for_long_is_told_also_where_no_record_waits() {
+    let board = Board::new("g");
+    let place = board.enter(&TopicPartition::new("t", 0), 0, "t_0", &["T"]);
+    place.set(offset(6), [(offset(6), offset(6))].into_iter());
+    let seen = || board.partitions(|_| Some((0, 7)));
+    place.awaits_group(true);
+    assert_eq!(board.health(&seen()), Health::Running, "a commit takes its time");
+    place.group_awaited_since.fetch_sub(STALL_MS + 1, Ordering::Relaxed);
+    place.awaits_group(true);
+    let Health::Stalled(why) = board.health(&seen()) else { panic!("{:?}", board.health(&seen())) };
+    assert!(why.contains("because: group_commit_pending: the group has not taken its offset for 60 s"), "{why}");
+    place.block(BlockReason::PermissionDenied, None);
+    assert_eq!(seen()[0].blocked.as_ref().map(|blocked| blocked.reason.as_str()), Some("permission_denied"));
+    place.unblock();
+    place.awaits_group(false);
+    assert_eq!(board.health(&seen()), Health::Running);
+}
+
+#[test]
 fn a_rest_is_told_until_it_is_over_and_hides_no_block() {
     let board = Board::new("g");
     let place = board.enter(&TopicPartition::new("t", 0), 0, "t_0", &["T"]);

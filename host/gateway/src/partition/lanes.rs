@@ -177,6 +177,11 @@ impl<C: Clone> Lanes<C> {
         self.mark != Mark::Known
     }
 
+    /// Whether a swap or an append waits for the group to say that it has the group offset.
+    pub(crate) fn awaits_group(&self) -> bool {
+        !self.held_back.is_empty() || self.iter().any(Partition::awaits_group)
+    }
+
     /// When [`Event::Tick`] is wanted next.
     pub(crate) fn due_at(&self) -> Option<Millis> {
         let mark = match self.mark {

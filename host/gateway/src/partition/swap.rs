@@ -33,6 +33,11 @@ impl<C: Clone> Partition<C> {
         self.swap.filter(|_| self.is_all_settled())?.commit_again
     }
 
+    /// Whether the group's answer is all that a swap waits for.
+    pub(super) fn awaits_group(&self) -> bool {
+        self.swap_due_at().is_some()
+    }
+
     /// Swaps when nothing that was read is left to settle, and the group offset is past it.
     pub(super) fn swap_if_settled(&mut self, now: Millis, actions: &mut Vec<Action<C>>) {
         let Some(swap) = &self.swap else { return };

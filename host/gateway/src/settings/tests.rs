@@ -8,12 +8,15 @@ mod plugins;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
+use snowgate_record::TopicPartition;
+use snowgate_snowflake::row::{RowMode, RowSettings};
+use snowgate_transform::Limits;
 use tempfile::TempDir;
 
 use super::*;
 use crate::config::{LogFormat, LogLevel};
+use crate::group::Route;
 use crate::report::explain;
-use snowgate_transform::Limits;
 
 /// The least that runs.
 const SMALLEST: &str = r#"[kafka]
@@ -133,6 +136,7 @@ linger = "2s"
 body = "1MiB"
 dead_letter_topic = "dead"
 on_tombstone = "drop"
+channel_prefix = "my sink_"
 on_regression = "accept"
 on_routing_change = "accept"
 workers = 3
@@ -169,6 +173,8 @@ watch = "2s"
     assert_eq!(pipeline.more_tables, ["TRADES", "Depth", "KLINES"]);
     assert_eq!(pipeline.plugins[0].plugin.tables.names(), ["TRADES", "Depth", "KLINES"]);
     assert_eq!(pipeline.known_tables().len(), 5);
+    let channel = Route::new(pipeline, "other.topic").table().channel(&TopicPartition::new("other.topic", 2));
+    assert_eq!(channel.channel, "my sink_other.topic_2");
     assert_eq!(pipeline.on_routing_change, OnRoutingChange::Accept);
     assert_eq!(pipeline.rows.mode, RowMode::Columns);
     assert!(pipeline.rows.metadata.key && !pipeline.rows.metadata.headers);

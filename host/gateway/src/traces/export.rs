@@ -32,7 +32,6 @@ pub(super) fn processor<E: SpanExporter + 'static>(exporter: E, account: &Arc<Ac
 /// What became of the spans that ended.
 #[derive(Debug)]
 pub(super) struct Account {
-    /// As the log may show it.
     collector: String,
     room: usize,
     waiting: AtomicUsize,

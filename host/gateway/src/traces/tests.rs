@@ -235,39 +235,6 @@ fn a_body_that_is_not_sampled_leaves_nothing() {
 }
 
 #[test]
-fn the_file_or_a_variable_names_the_collector_and_a_variable_turns_it_off() {
-    let with = |otlp: Option<&str>, variables: &[(&str, &str)]| {
-        collector(otlp, |name| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()))
-    };
-    let (file, variable) = (Some("http://file:4318"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://variable:4318"));
-    assert_eq!(with(None, &[]), None);
-    assert_eq!(with(file, &[variable]).as_deref(), file);
-    assert_eq!(with(None, &[variable]).as_deref(), Some("http://variable:4318"));
-    let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://traces/path");
-    assert_eq!(with(None, &[variable, traces]).as_deref(), Some("https://traces/path"));
-    assert_eq!(with(file, &[("OTEL_SDK_DISABLED", "TRUE")]), None);
-    assert_eq!(with(file, &[("OTEL_TRACES_EXPORTER", "none")]), None);
-    assert_eq!(with(file, &[("OTEL_TRACES_EXPORTER", "otlp"), ("OTEL_SDK_DISABLED", "false")]).as_deref(), file);
-}
-
-#[test]
-fn an_address_is_shown_without_its_login() {
-    assert_eq!(without_login("https://user:CANARY@host:4318/path"), "https://host:4318/path");
-    assert_eq!(without_login("http://host:4318"), "http://host:4318");
-    assert_eq!(without_login("user:CANARY@host:4318"), "host:4318", "a scheme was forgotten");
-    let refused = Traces::start(Some("http://user:CANARY@no host"), |_| None).unwrap_err();
-    assert!(!format!("{refused:?}").contains("CANARY") && refused.to_string().contains("http://no host"), "{refused}");
-}
-
-#[test]
-fn traces_go_below_the_collectors_address() {
-    for otlp in ["http://c:4318", "http://c:4318/", "http://c:4318/v1/traces", "http://c:4318/v1/traces/"] {
-        assert_eq!(endpoint(otlp), "http://c:4318/v1/traces");
-    }
-    assert_eq!(endpoint("https://c/otlp"), "https://c/otlp/v1/traces");
-}
-
-#[test]
 fn the_service_is_called_snowgate_where_nobody_names_it() {
     let name = |variables: &[(&str, &str)]| {
         let said = |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());

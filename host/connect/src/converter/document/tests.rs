@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::SchemaAndValue;
 
 const LENIENT: Reading = Reading { leading_zeros: true, exact: false };
 
@@ -38,6 +39,48 @@ fn a_number_of_no_end_is_refused() {
     assert!(read(b"1e99999999999999999999", LENIENT).is_err());
     assert!(read("1".repeat(1001).as_bytes(), LENIENT).is_err());
     assert!(read("1".repeat(1000).as_bytes(), LENIENT).is_ok());
+}
+
+#[test]
+fn every_number_that_is_read_is_read_again_from_what_the_row_writer_makes_of_it() {
+    let digits = |digits: &str, count: usize| digits.repeat(count);
+    let texts = [
+        "1e6144".to_owned(),
+        "-1E-6144".to_owned(),
+        "12e6143".to_owned(),
+        "0.1e6145".to_owned(),
+        "0.001e-6141".to_owned(),
+        "0.0e-6143".to_owned(),
+        format!("{}e9", digits("9", 1000)),
+        format!("-{}e-1000", digits("9", 1000)),
+        format!("9.{}e-6", digits("9", 999)),
+        format!("-0.000001{}", digits("9", 999)),
+        format!("0.{}1", digits("0", 1000)),
+        format!("-{}", digits("9", 1000)),
+    ];
+    let written = |value: &Value| {
+        let mut row = Vec::new();
+        crate::rows::write(crate::settings::Line::V4, &SchemaAndValue { schema: None, value: value.clone() }, &mut row).unwrap();
+        row
+    };
+    for text in &texts {
+        for exact in [false, true] {
+            let reading = Reading { exact, ..LENIENT };
+            let number = read(text.as_bytes(), reading).unwrap().unwrap();
+            let row = written(&number);
+            let shown = String::from_utf8_lossy(&row);
+            let again = read(&row, reading).unwrap_or_else(|fault| panic!("{text} as {shown}: {fault}")).unwrap();
+            assert_eq!(written(&again), row, "{text}");
+            let (one, other) = (NormalForm::of(text).unwrap(), NormalForm::of(&shown).unwrap());
+            assert_eq!(one, other, "{text} as {shown}");
+        }
+    }
+    for text in ["10e6144", "0.1e-6144", "0.0e-6144"] {
+        assert_eq!(read(text.as_bytes(), LENIENT).unwrap_err().what, "a number's exponent is beyond 6144", "{text}");
+    }
+    for text in [digits("9", 1001), format!("9.{}", digits("9", 1000)), format!("0.{}1", digits("0", 1006))] {
+        assert_eq!(read(text.as_bytes(), LENIENT).unwrap_err().what, "a number has more than 1000 digits", "{text}");
+    }
 }
 
 #[test]

@@ -171,8 +171,11 @@ fn numbers_stand_where_their_labels_say() {
     assert_eq!(value("snowgate_plugin_faults_total", &[("plugin", "flatten")]), Some(1.0));
     assert_eq!(value("snowgate_plugin_duration_seconds_total", &[("plugin", "flatten")]), Some(0.25));
     assert_eq!(value("snowgate_plugin_custom_total", &[("plugin", "flatten"), ("name", "symbols_unknown")]), Some(7.0));
-    assert_eq!(value("snowgate_partition_committed_offset", &partition), Some(99.0));
-    assert_eq!(value("snowgate_partition_appended_offset", &partition), Some(120.0));
+    for (table, committed, appended) in [("ORDERS", 99.0, 120.0), ("RETURNS", 97.0, 98.0)] {
+        let channel = [&partition[..], &[("table", table)]].concat();
+        assert_eq!(value("snowgate_partition_committed_offset", &channel), Some(committed));
+        assert_eq!(value("snowgate_partition_appended_offset", &channel), Some(appended));
+    }
     assert_eq!(value("snowgate_partition_group_offset", &partition), Some(100.0));
     assert_eq!(value("snowgate_partition_log_end_offset", &partition), Some(150.0));
     assert_eq!(value("snowgate_partition_lag_records", &partition), Some(50.0));

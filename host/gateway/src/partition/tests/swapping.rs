@@ -42,11 +42,13 @@ fn a_group_commit_that_a_rebalance_swallowed_is_sent_again() {
     let mut bench = Bench::running(None);
     bench.dropped(0, 3);
     assert_eq!(swap_asked(&mut bench), [commit(4, None)]);
+    assert!(bench.machine.awaits_group());
     assert_eq!(bench.due_in(), Some(2_000));
     assert_eq!(bench.after(1_999), []);
     assert_eq!(bench.after(1), [commit(4, None)]);
     assert_eq!(bench.due_in(), Some(2_000));
     assert_eq!(group_committed(&mut bench, 4), [Action::Swap]);
+    assert!(!bench.machine.awaits_group());
 }
 
 #[test]

@@ -36,6 +36,14 @@ hint: change the file, then run `snowgate check --config snowgate.toml`
 }
 
 #[test]
+fn what_cannot_begin_a_channels_name_is_refused() {
+    for prefix in ["a\\n".to_owned(), "x".repeat(251)] {
+        let text = refused(&format!("{SMALLEST}channel_prefix = \"{prefix}\"\n"));
+        assert!(text.contains("`pipeline.klines.channel_prefix` cannot begin a channel's name"), "{text}");
+    }
+}
+
+#[test]
 fn a_dead_letter_may_not_come_back_as_a_record() {
     assert_eq!(
         refused(&with("dead_letter_topic = \"binance_kline\"")),
