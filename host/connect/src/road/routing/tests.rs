@@ -68,7 +68,7 @@ fn both_roads_tell_each_records_topic() {
     let gone = when("RecordIsTombstone", &[], false, router("t", "gone"));
     let expected = ["t", "gone", "t", "gone"];
     assert_eq!(named(vec![gone.clone()], &records), expected);
-    let full = step("SetSchemaMetadata$Value", &[]);
+    let full = step("HoistField$Key", &[("field", "k")]);
     assert_eq!(named(vec![full, gone], &records), expected);
     assert_eq!(named(vec![step("TimestampRouter", &[])], &records), ["t-19700101"; 4]);
     let header = when("HasHeaderKey", &[("name", "h")], false, router("t", "u"));
