@@ -71,6 +71,11 @@ impl Predicate {
         }
     }
 
+    /// Whether its answer follows from the topic alone.
+    pub(crate) fn topic_only(&self) -> bool {
+        matches!(self.0, Form::TopicNameMatches(_))
+    }
+
     /// The header that it asks for.
     pub(crate) fn header(&self) -> Option<&Arc<str>> {
         match &self.0 {

@@ -5,7 +5,7 @@
 //! | | when | what happens |
 //! |---|---|---|
 //! | straight | [`Road::straight`] | nothing: the batch's records are rows as they are, a key is text |
-//! | copied | values are plain JSON, no steps but `RegexRouter` | keys and headers are converted, a value that begins as an object is copied |
+//! | copied | values are plain JSON, no steps but `RegexRouter` by names alone | keys and headers are converted, a value that begins as an object is copied |
 //! | text | values are plain JSON, the steps are of those below | a record's values are copied into what the steps make of its shape |
 //! | full | the rest | every record is taken apart, changed, and written anew |
 //!
@@ -21,6 +21,7 @@
 //!
 //! Invariant: every record ends as one converted record, as dropped, or as rejected, and what is left of a rejected one is nothing.
 
+mod routing;
 mod text;
 
 use std::sync::Arc;
@@ -35,6 +36,9 @@ use crate::rows;
 use crate::settings::Line;
 use crate::smt::Transform;
 
+pub(crate) use routing::refusal;
+pub use routing::{MOST_TABLES, Reach};
+
 /// Whose fault it is when data makes no row: what Connect names for a sink task.
 pub const SINK_TASK: &str = "org.apache.kafka.connect.sink.SinkTask";
 
@@ -48,6 +52,8 @@ pub struct RoadSettings {
     pub line: Line,
     /// Version 4 writes a header's value as text unless this is set; version 3 always has it typed.
     pub structured_headers: bool,
+    /// All that a record's table follows from, as it is written: to tell this configuration from another.
+    pub written: Arc<str>,
 }
 
 /// One transform of the chain, perhaps behind a predicate.
@@ -71,6 +77,8 @@ pub struct Converted {
     pub rejected: Vec<Rejected>,
     /// Records that a transform dropped.
     pub dropped: u64,
+    /// Where records of one topic may be left with different ones: what these are. A record's route is the place of its own among them.
+    pub topics: Vec<Arc<str>>,
     written: Written,
 }
 
@@ -106,6 +114,8 @@ pub struct Road {
     value: Converter,
     /// Whether there are steps that a record has to go through: a topic's new name was asked for once.
     has_steps: bool,
+    /// Whether a record's topic has to be told of each one.
+    routes: bool,
     /// Where the steps can be taken in the text.
     text: Option<Box<TextRoad>>,
     /// Of the records seen last.
@@ -129,37 +139,7 @@ enum End {
     Failed { stage: Stage, class: Arc<str>, error: DataError },
 }
 
-impl RoadSettings {
-    /// What the transforms call `topic`. Those that look only at a topic are asked; records of a topic all go to one table.
-    pub fn routed_topic(&self, topic: &str) -> String {
-        let mut record = ConnectRecord {
-            topic: topic.into(),
-            partition: 0,
-            offset: 0,
-            timestamp: None,
-            timestamp_type: TimestampType::NotAvailable,
-            key: SchemaAndValue::NULL,
-            value: SchemaAndValue::NULL,
-            headers: Vec::new(),
-        };
-        for step in self.steps.iter().filter(|step| step.is_router()) {
-            // A router that cannot do without a record's timestamp leaves the name as it is.
-            if step.wants(&record)
-                && let Ok(Some(routed)) = step.transform.apply(record.clone())
-            {
-                record = routed;
-            }
-        }
-        record.topic.to_string()
-    }
-}
-
 impl Step {
-    /// Looks at nothing but the topic, and the timestamp.
-    fn is_router(&self) -> bool {
-        self.transform.topic_only() || self.transform.topic_depends_on_record()
-    }
-
     fn wants(&self, record: &ConnectRecord) -> bool {
         self.predicate.as_ref().is_none_or(|predicate| predicate.test(record) != self.negate)
     }
@@ -171,6 +151,7 @@ impl Converted {
             records: RecordBatch::new(TopicPartition::new("", 0)),
             rejected: Vec::new(),
             dropped: 0,
+            topics: Vec::new(),
             written: Written::NotYet,
         }
     }
@@ -179,6 +160,7 @@ impl Converted {
         self.records.reset(topic_partition);
         self.rejected.clear();
         self.dropped = 0;
+        self.topics.clear();
         self.written = Written::NotYet;
     }
 }
@@ -203,10 +185,11 @@ impl Default for Converted {
 
 impl Road {
     pub fn new(settings: Arc<RoadSettings>) -> Road {
-        let has_steps = settings.steps.iter().any(|step| !step.transform.topic_only());
+        let routes = settings.routes_each_record();
+        let has_steps = routes || settings.steps.iter().any(|step| !step.transform.topic_only());
         let (key, value) = (settings.key.clone(), settings.value.clone());
         let text = if has_steps { TextRoad::new(&settings).map(Box::new) } else { None };
-        Road { settings, key, value, has_steps, text, topic: Arc::from(""), pieces: Pieces::default() }
+        Road { settings, key, value, has_steps, routes, text, topic: Arc::from(""), pieces: Pieces::default() }
     }
 
     /// Whether the records of `batch` are rows as they are, with keys that are text. One that the strict validator refuses is then
@@ -357,6 +340,9 @@ impl Road {
                 let key = has_key.then_some(self.pieces.key.as_slice());
                 let value = has_value.then_some(self.pieces.value.as_slice());
                 out.records.push(record.offset(), made.timestamp.unwrap_or(-1), made.timestamp_type, key, value);
+                if self.routes {
+                    out.name_topic(&made.topic);
+                }
             }
             Err(end) => out.end(record.index(), end),
         }
@@ -438,6 +424,23 @@ impl End {
 }
 
 impl Converted {
+    /// Says what the transforms called the topic of the last record: mostly what they called that of the one before.
+    fn name_topic(&mut self, topic: &Arc<str>) {
+        let last = self.records.len() - 1;
+        let before = last.checked_sub(1).map_or(0, |before| self.records.route(before));
+        let is_same = |known: &Arc<str>| Arc::ptr_eq(known, topic) || known == topic;
+        if self.topics.get(usize::from(before)).is_some_and(is_same) {
+            self.records.set_route(last, before);
+            return;
+        }
+        let place = self.topics.iter().position(is_same).unwrap_or(self.topics.len());
+        if place == self.topics.len() {
+            self.topics.push(topic.clone());
+        }
+        let route = u16::try_from(place).expect("a batch has a thousand timestamps, and fewer topics than there are routes");
+        self.records.set_route(last, route);
+    }
+
     fn end(&mut self, index: usize, end: End) {
         match end {
             End::Dropped => self.dropped += 1,

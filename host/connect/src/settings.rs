@@ -52,6 +52,8 @@ pub struct ConnectorSettings {
     /// Bytes of rows that make a body full, where the config says.
     pub body_bytes: Option<u64>,
     pub road: RoadSettings,
+    /// Whether other transforms or tables are let in where a crash left tables unequally far: `snowgate.on.routing.change`.
+    pub accept_routing_change: bool,
     /// Plugins that see a record as Kafka has it.
     pub plugins_before: Vec<PluginStep>,
     /// Plugins that see what converters and transforms made of it.

@@ -100,11 +100,23 @@ impl TopicMap {
             Some(template) => entry.pattern.replace_first(topic, template).ok()?,
             None => entry.table.clone(),
         };
-        Some(match entry.is_quoted {
-            true => quoted(&table),
-            false if is_plain(&table) => table,
-            false => quoted(&table.to_uppercase()),
-        })
+        Some(entry.written(table))
+    }
+
+    /// Every table of the map once, as SQL takes it; `None` where a table follows from the topic.
+    pub fn tables(&self) -> Option<Vec<String>> {
+        let mut tables = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            let table = match &entry.template {
+                Some(template) => template.literal()?,
+                None => entry.table.clone(),
+            };
+            let table = entry.written(table);
+            if !tables.contains(&table) {
+                tables.push(table);
+            }
+        }
+        Some(tables)
     }
 
     /// Whether `topic` has a table in the map.
@@ -115,6 +127,17 @@ impl TopicMap {
     fn entry(&self, topic: &str) -> Option<&Entry> {
         let by_name = self.entries.iter().find(|entry| entry.topic == topic && entry.template.is_none());
         by_name.or_else(|| self.entries.iter().find(|entry| is_match(&entry.pattern, topic)))
+    }
+}
+
+impl Entry {
+    /// `table` in quotes where its case or its letters need them.
+    fn written(&self, table: String) -> String {
+        match self.is_quoted {
+            true => quoted(&table),
+            false if is_plain(&table) => table,
+            false => quoted(&table.to_uppercase()),
+        }
     }
 }
 

@@ -205,7 +205,7 @@ pub fn validate(config: &ConfigMap, worker: &WorkerSettings) -> Result<ConfigInf
     }
     let mut infos = declared(connector, &plugins::connector_keys(connector), config, worker);
     rules::check(connector, config, &mut infos);
-    steps::check(config, worker, &mut infos);
+    steps::check(connector, config, worker, &mut infos);
     if let Err((key, error)) = road_converters(connector, config, worker)
         && !infos.has_errors_at_or_below(key)
     {

@@ -54,6 +54,7 @@ const PREFIXES: &[(&str, Verdict)] = &[
     ("header.converter.", Honoured("settings of the headers' converter")),
     ("transforms.", Honoured("a transform's class and settings; a class that is not here is refused with what to use instead")),
     ("predicates.", Honoured("a predicate's class and settings")),
+    ("snowgate.", Honoured("Snowgate's own, `snowgate.on.routing.change`: `block`, or `accept` for one start")),
     ("consumer.override.", Mapped("the consumer's settings, in librdkafka's words where those differ")),
     ("producer.override.", Mapped("settings of the producer of dead letters, in librdkafka's words where those differ")),
     ("admin.override.", NotNeeded("topics for dead letters are made with the producer's settings")),

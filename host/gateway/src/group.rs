@@ -61,7 +61,8 @@ pub(crate) struct Table {
 
 impl Route {
     pub(crate) fn new(settings: &PipelineSettings, topic: &str) -> Route {
-        let mut tables = vec![Arc::new(Table::new(settings, settings.table(topic)))];
+        let of_topic = settings.tables_of(topic).into_iter();
+        let mut tables: Vec<_> = of_topic.map(|table| Arc::new(Table::new(settings, table))).collect();
         let mut lanes = vec![OWN];
         for name in &settings.more_tables {
             // A plugin may name the topic's own table, too.
@@ -81,6 +82,12 @@ impl Route {
 
     pub(crate) fn table_names(&self) -> Vec<&str> {
         self.tables.iter().map(|table| table.name.as_str()).collect()
+    }
+
+    /// Which of the tables a record goes to whose topic is `topic` when transforms have left it; `None` where it is none of them.
+    pub(crate) fn lane_of(&self, settings: &PipelineSettings, topic: &str) -> Option<usize> {
+        let name = settings.table_as_left(topic).table;
+        self.tables.iter().position(|table| table.name == name)
     }
 
     /// Which of the tables a record with this route goes to. A plugin can name no other than those that it was told.
@@ -405,7 +412,7 @@ impl Group {
 fn policy(settings: &PipelineSettings, memory: usize) -> Policy {
     Policy {
         // Several bodies must find room, or the first open one would leave none for the others.
-        body_bytes: settings.body_bytes.min(memory / BODIES_IN_MEMORY.max(2 * (1 + settings.more_tables.len()))),
+        body_bytes: settings.body_bytes.min(memory / BODIES_IN_MEMORY.max(2 * settings.most_tables())),
         linger: u64::try_from(settings.linger.as_millis()).unwrap_or(u64::MAX),
         accept_regression: settings.on_regression == OnRegression::Accept,
         ..Policy::default()

@@ -108,7 +108,7 @@ fn parse(text: &str) -> Option<Written<'_>> {
     serde_json::from_str(text).ok()
 }
 
-/// All that a record's table follows from: the plugins, their options, and the tables.
+/// All that a record's table follows from: the plugins, their options, a connector's transforms and converters, and the tables.
 pub(crate) fn routing(plan: &Plan, tables: &[&str]) -> Option<String> {
     if tables.len() < 2 {
         return None;
@@ -125,6 +125,9 @@ pub(crate) fn routing(plan: &Plan, tables: &[&str]) -> Option<String> {
     for loaded in plan.plugins() {
         add(loaded.plugin.digest());
         add(&loaded.settings.plugin.config_json);
+    }
+    if let Some(road) = &plan.road {
+        add(&road.written);
     }
     Some(hex(&hash.finalize(), 8))
 }

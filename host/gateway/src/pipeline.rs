@@ -87,7 +87,7 @@ impl Pipeline {
         let lanes: Vec<_> = route.tables.iter().enumerate().map(lane).collect();
         let mut rows = RowWriter::new(context.settings.rows);
         if let Some(topic) = &route.named_topic {
-            rows.name_topic(topic.clone());
+            rows.name_topic(topic);
         }
         let routing = memo::routing(stages.borrow().plan(), &route.table_names());
         Pipeline {
@@ -244,6 +244,9 @@ impl Pipeline {
             self.on(To::Lane(OWN), Event::ReadFailed(BlockReason::PluginsFailed), tools);
             return false;
         }
+        let lane_of = |topic: &Arc<str>| self.route.lane_of(&self.context.settings, topic);
+        work.lanes.clear();
+        work.lanes.extend(work.outcome.topics.iter().map(lane_of));
         work.ready = true;
         if let Some(times) = &mut work.times {
             times.staged();

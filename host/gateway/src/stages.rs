@@ -44,6 +44,8 @@ pub(crate) struct Outcome {
     pub(crate) records: RecordBatch,
     /// In order of their index.
     pub(crate) rejected: Vec<Rejection>,
+    /// Where transforms give each record its topic: these topics, in which a record's route is the place of its own. Else empty.
+    pub(crate) topics: Vec<Arc<str>>,
     /// Records that plugins dropped, and those that transforms did.
     pub(crate) dropped_by_plugins: u64,
     pub(crate) dropped_by_road: u64,
@@ -103,7 +105,15 @@ impl Cause {
 impl Outcome {
     pub(crate) fn new() -> Outcome {
         let records = RecordBatch::new(TopicPartition::new("", 0));
-        Outcome { records, rejected: Vec::new(), dropped_by_plugins: 0, dropped_by_road: 0, converted: false, verdicts: Vec::new() }
+        Outcome {
+            records,
+            rejected: Vec::new(),
+            topics: Vec::new(),
+            dropped_by_plugins: 0,
+            dropped_by_road: 0,
+            converted: false,
+            verdicts: Vec::new(),
+        }
     }
 }
 
@@ -145,6 +155,7 @@ impl Stages {
     pub(crate) fn process(&mut self, batch: &RecordBatch, out: &mut Outcome) -> Result<(), Error> {
         out.rejected.clear();
         out.verdicts.clear();
+        out.topics.clear();
         (out.dropped_by_plugins, out.dropped_by_road) = (0, 0);
         out.converted = false;
         let mut untouched = true;
@@ -161,6 +172,7 @@ impl Stages {
                 let rejected = self.converted.rejected.drain(..);
                 let failed = rejected.map(|rejected| (current.offsets()[rejected.index], Cause::of_road(rejected))).collect();
                 std::mem::swap(&mut out.records, &mut self.converted.records);
+                std::mem::swap(&mut out.topics, &mut self.converted.topics);
                 reject(failed, batch, out);
                 out.converted = true;
                 untouched = false;

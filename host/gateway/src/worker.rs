@@ -176,6 +176,8 @@ impl Drop for Worker {
 pub(crate) struct Work {
     pub(crate) batch: RecordBatch,
     pub(crate) outcome: Outcome,
+    /// Which table each of the outcome's topics leads to, if it is one of the partition's.
+    pub(crate) lanes: Vec<Option<usize>>,
     /// Whether `outcome` is there.
     pub(crate) ready: bool,
     /// Whether the stages were asked; where not, the batch is its own outcome.
@@ -198,6 +200,11 @@ impl Work {
     pub(crate) fn survivors(&self) -> (&RecordBatch, &[Rejection]) {
         if self.staged { (&self.outcome.records, &self.outcome.rejected) } else { (&self.batch, &[]) }
     }
+
+    /// Where transforms gave each record its topic: these topics.
+    pub(crate) fn topics(&self) -> &[Arc<str>] {
+        if self.staged { &self.outcome.topics } else { &[] }
+    }
 }
 
 /// What a worker lends to the partition whose turn it is.
@@ -215,6 +222,7 @@ impl Tools {
         let mut work = self.spare.pop().unwrap_or_else(|| Work {
             batch: RecordBatch::new(topic_partition.clone()),
             outcome: Outcome::new(),
+            lanes: Vec::new(),
             ready: false,
             staged: false,
             next_record: 0,

@@ -163,8 +163,10 @@ impl RowWriter {
     }
 
     /// Names `topic` in the metadata instead of the one that records came from.
-    pub fn name_topic(&mut self, topic: Arc<str>) {
-        self.topic = Some(topic);
+    pub fn name_topic(&mut self, topic: &Arc<str>) {
+        if !self.topic.as_ref().is_some_and(|known| Arc::ptr_eq(known, topic)) {
+            self.topic = Some(topic.clone());
+        }
     }
 
     /// How keys and headers are written from now on.

@@ -7,6 +7,7 @@ mod author;
 mod back_pressure;
 mod bad_input;
 mod connect;
+mod connect_routers;
 mod dead_letters;
 mod delivery;
 mod kafka_security;

@@ -57,27 +57,11 @@ fn native(config: &ConfigMap, alias: &str, class: &str) -> Result<Step, (String,
     let texts = Texts(&own);
     let named = texts.given("predicate");
     let predicate = named.map(|name| predicate(config, alias, name)).transpose()?;
-    let predicate_class = named.and_then(|name| Texts(config).given(&format!("predicates.{name}.type"))).unwrap_or_default();
     let mut of_transform = own.clone();
     for key in ["type", "predicate", "negate", "plugin.version"] {
         of_transform.shift_remove(key);
     }
     let transform = Transform::configure(class, &of_transform).map_err(|error| (kind_key.clone(), error.0))?;
-    // A partition loads into one table, and the table follows the topic.
-    let name = class.rsplit('.').next().unwrap_or(class);
-    let why = if transform.topic_depends_on_record() {
-        Some(name.to_owned())
-    } else if transform.topic_only() && named.is_some() && !predicate_class.ends_with("TopicNameMatches") {
-        Some(format!("{name} behind {predicate_class}"))
-    } else {
-        None
-    };
-    if let Some(what) = why {
-        let message = format!(
-            "{what} gives records of one partition different topics, but a partition loads into one table, and so its topic must not depend on the record"
-        );
-        return Err((kind_key, message));
-    }
     Ok(Step { name: alias.into(), class: class.into(), transform, predicate, negate: texts.is_true("negate") })
 }
 

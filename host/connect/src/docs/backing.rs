@@ -133,6 +133,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
         "connector::tests::overrides_reach_the_consumer_and_decide_where_it_starts java_client::tests::every_row_does_what_it_says",
     ),
     ("producer.override.", "java_client::tests::every_row_does_what_it_says"),
+    ("snowgate.", "validate::tests::transforms::what_a_changed_routing_does_is_one_of_two_words"),
     ("admin.override.", "verdicts::tests::every_key_has_one_verdict_and_every_verdict_a_key"),
     ("name", "e2e::connect::the_first_users_connector_runs_survives_a_restart_and_ends"),
     ("connector.class", "validate::tests::a_connector_answers_to_three_names"),

@@ -29,6 +29,18 @@ impl Replacement {
         self.fault.as_ref().map(|fault| fault.message.as_str())
     }
 
+    /// The text, where it is the same whatever matched.
+    pub(crate) fn literal(&self) -> Option<String> {
+        let mut text = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(literal) => text.push_str(literal),
+                Piece::Group(_) => return None,
+            }
+        }
+        Some(text)
+    }
+
     pub(super) fn append(&self, found: &Captures<'_, str>, to: &mut String) -> Result<(), DataError> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());

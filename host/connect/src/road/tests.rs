@@ -8,7 +8,15 @@ use crate::config_def::ConfigMap;
 use crate::converter::{Encoding, JsonConverter};
 
 pub(super) fn settings(key: Converter, value: Converter, line: Line) -> RoadSettings {
-    RoadSettings { key, value, headers: HeaderConverter::Simple, steps: Vec::new(), line, structured_headers: false }
+    RoadSettings {
+        key,
+        value,
+        headers: HeaderConverter::Simple,
+        steps: Vec::new(),
+        line,
+        structured_headers: false,
+        written: Arc::default(),
+    }
 }
 
 pub(super) fn text() -> Converter {
@@ -220,7 +228,8 @@ fn a_new_name_for_the_topic_keeps_no_record_from_going_straight() {
 
 #[test]
 fn without_routers_a_topic_keeps_its_name() {
-    assert_eq!(settings(text(), json(), Line::V4).routed_topic("orders"), "orders");
+    let reach = settings(text(), json(), Line::V4).reach("orders");
+    assert_eq!(reach, Reach { topics: vec!["orders".into()], is_endless: false });
 }
 
 /// A step that runs and finds nothing to do.

@@ -78,6 +78,9 @@ impl Road {
         let timestamp = if timestamp_type == TimestampType::NotAvailable { -1 } else { record.timestamp() };
         out.records.push(record.offset(), timestamp, timestamp_type, key, value);
         out.written.add(pattern);
+        if self.routes {
+            out.name_topic(text.shapes[0].routed());
+        }
         Some(())
     }
 }
@@ -146,8 +149,8 @@ impl TextRoad {
         }
         let topic = outline.topic.clone();
         let end = reshape(&self.settings, outline);
-        outline.topic = topic.clone();
-        self.spare.learn(topic, variant, end, outline, self.settings.line);
+        let routed = std::mem::replace(&mut outline.topic, topic.clone());
+        self.spare.learn(topic, routed, variant, end, outline, self.settings.line);
         if self.shapes.len() < MAX_SHAPES {
             self.shapes.push(Shape::default());
         }

@@ -15,11 +15,11 @@ const INSTEAD: &[(&str, &str)] = &[
     ),
     (
         "confluent.connect.transforms.ExtractTopic$",
-        "The table of a record follows its topic here, for one partition loads into one table; a WASM plugin (transforms.NAME.type=snowgate.plugin) can put the field into the row.",
+        "The table of a record follows its topic here, and the topic must not follow from a value; a WASM plugin (transforms.NAME.type=snowgate.plugin) can put the field into the row.",
     ),
     (
         "confluent.connect.transforms.MessageTimestampRouter",
-        "The table of a record follows its topic here, for one partition loads into one table; use org.apache.kafka.connect.transforms.InsertField$Value with timestamp.field.",
+        "The table of a record follows its topic here, and the topic must not follow from a value; use org.apache.kafka.connect.transforms.InsertField$Value with timestamp.field.",
     ),
     (
         "confluent.connect.transforms.Drop$",

@@ -1,8 +1,8 @@
 //! The offsets of a connector that does not run: in Kafka's group, and in Snowflake's channels.
 //!
-//! A channel's offset token wins at its next opening, so moving the group offset alone would do nothing. Both are moved: the channel
-//! is dropped and, where it shall go on, opened anew with the token of the record before. What is written beside the group offset
-//! says so too, or the next start would take it for a channel that forgot.
+//! A channel's offset token wins at its next opening, so moving the group offset alone would do nothing. Both are moved: the channel of
+//! each table is dropped and, where it shall go on, opened anew with the token of the record before. What is written beside the group
+//! offset says so too, or the next start would take it for a channel that forgot.
 //!
 //! The group goes first, without a word about tokens: a group that has members refuses, and then nothing was changed. What fails after
 //! that is said with what to do; until then the tokens that channels still have win, and no record is lost.
@@ -15,6 +15,7 @@ use snowgate_kafka::{Error as KafkaError, GroupOffset, GroupOffsets};
 use snowgate_record::{Offset, TopicPartition};
 use snowgate_snowflake::client::Client;
 use snowgate_snowflake::error::Failure as Outcome;
+use snowgate_snowflake::wire::ChannelName;
 
 use crate::group::Route;
 use crate::memo::{Memo, TableMemo};
@@ -46,25 +47,29 @@ pub(super) async fn alter(pipeline: PipelineSettings, client: &Client, changes: 
     }
     let forgotten: Vec<_> = wanted.iter().filter(|(_, offset)| offset.is_none()).map(|(at, _)| at.clone()).collect();
     let places: Vec<_> = wanted.iter().filter_map(|(at, offset)| Some((at.clone(), (*offset)?))).collect();
-    let moved = places.iter().map(|(at, next)| written(&pipeline, at, *next, None)).collect();
+    let moved = places.iter().map(|(at, next)| written(&pipeline, at, *next, &[])).collect();
     change_group(&pipeline, moved, forgotten.clone()).await?;
     for at in &forgotten {
-        move_channel(&pipeline, client, at, None).await?;
+        move_channels(&pipeline, client, at, None).await?;
     }
     let mut moved = Vec::new();
     for (at, next) in &places {
-        let token = move_channel(&pipeline, client, at, Some(*next)).await?;
-        moved.push(written(&pipeline, at, *next, token));
+        let tokens = move_channels(&pipeline, client, at, Some(*next)).await?;
+        moved.push(written(&pipeline, at, *next, &tokens));
     }
     change_group(&pipeline, moved, Vec::new()).await
 }
 
-/// A group offset with what stands beside it.
-fn written(pipeline: &PipelineSettings, at: &TopicPartition, next: Offset, token: Option<Offset>) -> GroupOffset {
+/// A group offset with what stands beside it: the token of each table, where it has one. Nothing is on its way, so records may be read
+/// on by any routing.
+fn written(pipeline: &PipelineSettings, at: &TopicPartition, next: Offset, tokens: &[Option<Offset>]) -> GroupOffset {
     let route = Route::new(pipeline, &at.topic);
     let channel = route.table().channel(at).channel;
-    let tables = vec![TableMemo { table: &route.table().name, committed_offset: token, row_errors: Some(0) }];
-    let metadata = Memo { channel: &channel, tables, routing: None, at_rest: false }.to_text();
+    let tokens = tokens.iter().copied().chain(std::iter::repeat(None));
+    let of_table = |(table, committed_offset)| TableMemo { table, committed_offset, row_errors: Some(0) };
+    let tables: Vec<_> = route.table_names().into_iter().zip(tokens).map(of_table).collect();
+    let at_rest = tables.len() > 1;
+    let metadata = Memo { channel: &channel, tables, routing: None, at_rest }.to_text();
     GroupOffset { topic_partition: at.clone(), next, metadata }
 }
 
@@ -90,32 +95,38 @@ pub(super) async fn reset(pipeline: PipelineSettings, client: &Client) -> Result
     .await?;
     change_group(&pipeline, Vec::new(), known).await?;
     for at in &partitions {
-        move_channel(&pipeline, client, at, None).await?;
+        move_channels(&pipeline, client, at, None).await?;
     }
     Ok(())
 }
 
-/// Gives the channel the offset token before `next`, or none; the token that it has now.
-///
-/// Where there is no table there is no channel, and nothing that would win over the group offset.
-async fn move_channel(
+/// Gives the channel of each table the offset token before `next`, or none; the tokens that they have now.
+async fn move_channels(
     pipeline: &PipelineSettings,
     client: &Client,
     at: &TopicPartition,
     next: Option<Offset>,
-) -> Result<Option<Offset>, Failure> {
-    let channel = Route::new(pipeline, &at.topic).table().channel(at);
+) -> Result<Vec<Option<Offset>>, Failure> {
+    let mut tokens = Vec::new();
+    for table in &Route::new(pipeline, &at.topic).tables {
+        tokens.push(move_channel(&table.channel(at), client, next).await?);
+    }
+    Ok(tokens)
+}
+
+/// Where there is no table there is no channel, and nothing that would win over the group offset.
+async fn move_channel(channel: &ChannelName, client: &Client, next: Option<Offset>) -> Result<Option<Offset>, Failure> {
     let failed = |error: snowgate_snowflake::Error| {
         let why = report::trace(&error, error.hint().as_deref());
         Failure(format!("the group's offsets were changed, channel {channel} was not: ask once more\n  because: {why}"))
     };
-    match client.drop_channel(&channel).await {
+    match client.drop_channel(channel).await {
         Ok(_) => {}
         Err(error) if matches!(error.outcome(), Outcome::ObjectMissing | Outcome::ChannelInvalid { .. }) => {}
         Err(error) => return Err(failed(error)),
     }
     let Some(token) = next.and_then(Offset::previous) else { return Ok(None) };
-    match client.open_channel_at(&channel, token).await {
+    match client.open_channel_at(channel, token).await {
         Ok(()) => Ok(Some(token)),
         Err(error) if error.outcome() == Outcome::ObjectMissing => Ok(None),
         Err(error) => Err(failed(error)),

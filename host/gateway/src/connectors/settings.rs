@@ -70,7 +70,10 @@ pub(super) fn pipeline(connector: &ConnectorSettings, worker: &Worker) -> Result
             Tombstones::Ignore => OnTombstone::Drop,
         },
         on_regression: OnRegression::Block,
-        on_routing_change: OnRoutingChange::Block,
+        on_routing_change: match connector.accept_routing_change {
+            true => OnRoutingChange::Accept,
+            false => OnRoutingChange::Block,
+        },
         workers: connector.tasks_max.clamp(1, MAX_WORKERS),
         plugins: connector.plugins_before.iter().map(plugin).collect(),
         road: Some(Arc::new(connector.road.clone())),

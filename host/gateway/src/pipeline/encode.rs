@@ -4,6 +4,7 @@
 //! room. All rows of one record go into one body, or none of them. Every lane hears how far the batch was looked at, and of all dead
 //! letters, so that none is ever ahead of one.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use snowgate_kafka::DeadLetter;
@@ -75,7 +76,7 @@ impl Pipeline {
 
     /// As many records as the open bodies have room for.
     fn encode(&mut self, work: &mut Work, tools: &mut Tools) -> (LookedAt, EncodeEnd) {
-        let routed = work.survivors().0.is_routed();
+        let routed = work.survivors().0.is_routed() || !work.topics().is_empty();
         // Where it would have gone is not known of a record that a stage did not take, so it is passed over only where every table
         // is past it.
         let rejected_after = self.machines.iter().map(|machine| machine.resume_after()).min().flatten();
@@ -107,18 +108,34 @@ impl Pipeline {
                 continue;
             }
             let record = next_record.expect("it was looked at above");
+            let topics = work.topics();
+            let siblings = siblings(survivors.offsets(), work.next_record);
             if routed {
-                lane = self.route.lane(record.route());
+                let routes = (work.next_record..work.next_record + siblings).map(|index| survivors.route(index));
+                match self.lane_of(work, routes) {
+                    Ok(found) => lane = found,
+                    Err(cause) => {
+                        if Some(record.offset()) > rejected_after {
+                            match self.set_aside(original_of(work, record), &cause) {
+                                Ok(kind) => looked_at.passed(record.offset(), kind),
+                                Err(end) => break end,
+                            }
+                        }
+                        looked_at.last = Some(record.offset());
+                        work.next_record += siblings;
+                        continue;
+                    }
+                }
                 room = self.machines.of(lane).room();
                 resume_after = self.machines.of(lane).resume_after();
             }
-            let siblings = siblings(survivors.offsets(), work.next_record);
             if Some(record.offset()) > resume_after {
                 if self.lanes[lane].rows.records >= room.0 || self.lanes[lane].body.bytes() >= room.1 {
                     break EncodeEnd::Full;
                 }
                 let original = || original_of(work, record);
-                match self.encode_record(lane, survivors, work.next_record..work.next_record + siblings, original, tools) {
+                match self.encode_record(lane, (survivors, topics), work.next_record..work.next_record + siblings, original, tools)
+                {
                     Ok(Passed::Rows) => self.lanes[lane].rows.take_in(record.offset()),
                     Ok(kind) => looked_at.passed(record.offset(), kind),
                     Err(end) => break end,
@@ -133,11 +150,32 @@ impl Pipeline {
         (looked_at, end)
     }
 
+    /// Which table the rows of one record go to.
+    fn lane_of(&self, work: &Work, mut routes: impl Iterator<Item = u16>) -> Result<usize, Cause> {
+        let topics = work.topics();
+        let first = routes.next().unwrap_or_default();
+        if topics.is_empty() {
+            return Ok(self.route.lane(first));
+        }
+        let (topic, lane) = (&topics[usize::from(first)], work.lanes[usize::from(first)]);
+        let Some(lane) = lane else {
+            let table = self.context.settings.table_as_left(topic).table;
+            let message =
+                format!("topic `{topic}` leads to table `{table}`, which is none that was known when the partition began");
+            return Err(Cause::of_row("table_not_allowed", message));
+        };
+        // Plugins may have split the record, and transforms may have told its parts apart.
+        if routes.any(|route| work.lanes[usize::from(route)] != Some(lane)) {
+            return Err(Cause::of_row("table_not_allowed", "the parts of the record lead to different tables"));
+        }
+        Ok(lane)
+    }
+
     /// All rows of one record, or none of them.
     fn encode_record<'a>(
         &mut self,
         lane: usize,
-        survivors: &'a RecordBatch,
+        (survivors, topics): (&'a RecordBatch, &[Arc<str>]),
         indexes: std::ops::Range<usize>,
         original: impl Fn() -> Record<'a>,
         tools: &mut Tools,
@@ -152,6 +190,9 @@ impl Pipeline {
         }
         for (emit_index, index) in indexes.enumerate() {
             let record = survivors.record(index);
+            if let Some(topic) = topics.get(usize::from(record.route())) {
+                self.rows.name_topic(topic);
+            }
             let on_tombstone = self.context.settings.on_tombstone;
             if record.value().is_none() && on_tombstone != OnTombstone::Row {
                 self.lanes[lane].body.abandon_record();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use snowgate_connect::road::RoadSettings;
+use snowgate_connect::road::{Reach, RoadSettings};
 use snowgate_connect::settings::TableNames;
 use snowgate_connect::topic_map::TopicMap;
 use snowgate_kafka::KafkaSettings;
@@ -115,22 +115,51 @@ impl Topics {
 }
 
 impl PipelineSettings {
-    /// The table of `topic`, in full.
+    /// The table of `topic`, in full, or the first of those that transforms may send its records to.
     pub(crate) fn table(&self, topic: &str) -> TableName {
+        self.tables_of(topic).swap_remove(0)
+    }
+
+    /// The tables that records of `topic` may go to, each once and at least one, but for those that plugins name.
+    pub(crate) fn tables_of(&self, topic: &str) -> Vec<TableName> {
+        let Some(Reach { topics, is_endless }) = self.road.as_ref().map(|road| road.reach(topic)) else {
+            return vec![self.table_as_left(topic)];
+        };
+        let mut tables: Vec<_> = topics.iter().map(|topic| self.table_as_left(topic)).collect();
+        if let (true, Tables::Connector { map, .. }) = (is_endless, &self.tables) {
+            tables.extend(map.tables().unwrap_or_default().into_iter().map(|written| self.in_schema(identifier(written))));
+        }
+        let mut each: Vec<TableName> = Vec::with_capacity(tables.len());
+        for table in tables {
+            if !each.contains(&table) {
+                each.push(table);
+            }
+        }
+        if each.is_empty() {
+            each.push(self.table_as_left(topic));
+        }
+        each
+    }
+
+    /// The table of a record whose topic is `topic` when transforms have left it.
+    pub(crate) fn table_as_left(&self, topic: &str) -> TableName {
         let table = match &self.tables {
             Tables::Named(tables) => tables.get(topic).cloned().unwrap_or_else(|| names::table_for_topic(topic)),
-            Tables::Connector { map, names: rule } => {
-                let routed = self.named_topic(topic);
-                let topic = routed.as_deref().unwrap_or(topic);
-                match (map.table(topic), rule) {
-                    // An identifier that SQL would not take was refused when the configuration was checked.
-                    (Some(written), _) => names::parse_identifier(&written).unwrap_or(written),
-                    (None, TableNames::Sanitized) => names::table_for_topic(topic),
-                    (None, TableNames::Exact) => topic.to_owned(),
-                }
-            }
+            Tables::Connector { map, names: rule } => match (map.table(topic), rule) {
+                (Some(written), _) => identifier(written),
+                (None, TableNames::Sanitized) => names::table_for_topic(topic),
+                (None, TableNames::Exact) => topic.to_owned(),
+            },
         };
         self.in_schema(table)
+    }
+
+    /// As many tables, at the most, have records of one topic.
+    pub(crate) fn most_tables(&self) -> usize {
+        match (&self.road, &self.tables) {
+            (Some(road), Tables::Connector { map, .. }) => road.most_tables(map),
+            _ => 1 + self.more_tables.len(),
+        }
     }
 
     /// A table of the pipeline's schema.
@@ -140,7 +169,7 @@ impl PipelineSettings {
 
     /// Every table that is known by name.
     pub(crate) fn known_tables(&self) -> Vec<TableName> {
-        let of_topics = self.topics.named().iter().map(|topic| self.table(topic));
+        let of_topics = self.topics.named().iter().flat_map(|topic| self.tables_of(topic));
         of_topics.chain(self.more_tables.iter().map(|table| self.in_schema(table.clone()))).collect()
     }
 
@@ -152,10 +181,10 @@ impl PipelineSettings {
         settings
     }
 
-    /// What transforms call `topic`, where that is another name.
+    /// What transforms call `topic`, where that is another name and the same for all of its records.
     pub(crate) fn named_topic(&self, topic: &str) -> Option<Arc<str>> {
-        let routed = self.road.as_ref()?.routed_topic(topic);
-        (routed != topic).then(|| routed.into())
+        let road = self.road.as_ref().filter(|road| !road.routes_each_record())?;
+        road.reach(topic).topics.into_iter().next().filter(|routed| **routed != *topic)
     }
 
     /// Its settings as they work, for people; without secrets. `transforms` are what its plugins are called by now.
@@ -183,4 +212,9 @@ impl PipelineSettings {
             "transforms": transforms.map(|name| &**name).collect::<Vec<_>>(),
         })
     }
+}
+
+/// A table as Snowflake names it. An identifier that SQL would not take was refused when the configuration was checked.
+fn identifier(written: String) -> String {
+    names::parse_identifier(&written).unwrap_or(written)
 }

@@ -337,7 +337,7 @@ fn what_a_converter_made_of_key_and_headers_is_spliced_as_json_and_nothing_else_
 fn the_push_time_and_another_topic_stand_in_the_metadata_where_they_are_asked_for() {
     let mut writer = RowWriter::new(with_metadata(|metadata| metadata.push_time = true));
     writer.set_push_time(1_700_000_000_001);
-    writer.name_topic("routed".into());
+    writer.name_topic(&"routed".into());
     let mut out = Vec::new();
     writer.write(batch_of(None, Some(b"{}"), &[]).record(0), None, &mut out).unwrap();
     let metadata =

@@ -96,8 +96,10 @@ fn a_topic_is_called_what_its_routers_make_of_it_and_no_other_step_is_asked() {
     let router = |regex, replacement| step("RegexRouter", &[("regex", regex), ("replacement", replacement)]);
     let only_prod = when("TopicNameMatches", &[("pattern", "prod_.*")], false, router("prod_(.*)", "$1"));
     let settings = chain(Line::V4, json(), vec![only_prod, step("Filter", &[]), router("(.*)-v\\d", "$1_all")]);
-    assert_eq!(settings.routed_topic("prod_orders-v2"), "orders_all");
-    assert_eq!(settings.routed_topic("test_orders"), "test_orders");
+    let only = |topic: &str| Reach { topics: vec![topic.into()], is_endless: false };
+    assert_eq!(settings.reach("prod_orders-v2"), only("orders_all"));
+    assert_eq!(settings.reach("test_orders"), only("test_orders"));
+    assert!(!settings.routes_each_record());
 }
 
 #[test]

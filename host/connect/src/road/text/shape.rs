@@ -34,6 +34,8 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct Shape {
     topic: Arc<str>,
+    /// What the steps make of the topic.
+    routed: Arc<str>,
     variant: u64,
     /// `None` where such records take the full road.
     end: Option<End>,
@@ -62,6 +64,10 @@ struct Pieces {
 impl Shape {
     pub(super) fn is_for(&self, topic: &str, variant: u64) -> bool {
         self.variant == variant && *self.topic == *topic
+    }
+
+    pub(super) fn routed(&self) -> &Arc<str> {
+        &self.routed
     }
 
     /// Whether a record has this shape; finds its values. `leaves` are those that were found while another shape was tried: as far as
@@ -100,8 +106,17 @@ impl Shape {
     }
 
     /// Makes a pattern of what steps left of the outline, if they `kept` it.
-    pub(super) fn learn(&mut self, topic: Arc<str>, variant: u64, kept: Option<bool>, outline: &Outline, line: Line) {
+    pub(super) fn learn(
+        &mut self,
+        topic: Arc<str>,
+        routed: Arc<str>,
+        variant: u64,
+        kept: Option<bool>,
+        outline: &Outline,
+        line: Line,
+    ) {
         self.topic = topic;
+        self.routed = routed;
         self.variant = variant;
         self.pattern.clear();
         self.slots.clear();

@@ -147,26 +147,60 @@ fn a_wasm_plugin_may_be_named_from_a_folder_of_the_plugin_path() {
     assert_eq!(validate(&config, &worker).unwrap().errors(), Vec::<String>::new());
 }
 
-#[test]
-fn a_topic_that_depends_on_the_record_is_refused_for_a_partition_has_one_table() {
-    let router = "org.apache.kafka.connect.transforms.RegexRouter";
-    let predicates = "org.apache.kafka.connect.transforms.predicates";
-    let (tombstone, topic) = (format!("{predicates}.RecordIsTombstone"), format!("{predicates}.TopicNameMatches"));
-    let base = with(streaming(), &[("transforms", "r"), ("transforms.r.regex", "a(.*)"), ("transforms.r.replacement", "b$1")]);
-    let routed = with(base.clone(), &[("transforms.r.type", router)]);
-    assert_eq!(validate(&routed, &worker()).unwrap().error_count(), 0);
-    let behind = |class: &str| {
-        let pairs =
-            [("predicates", "p"), ("predicates.p.type", class), ("predicates.p.pattern", "a.*"), ("transforms.r.predicate", "p")];
-        with(routed.clone(), &pairs)
-    };
-    assert_eq!(validate(&behind(&topic), &worker()).unwrap().error_count(), 0);
-    let by_time = with(base, &[("transforms.r.type", "org.apache.kafka.connect.transforms.TimestampRouter")]);
-    for config in [behind(&tombstone), by_time] {
-        let (key, error) = only_error(&config);
-        assert_eq!(key, "transforms.r.type");
-        assert!(error.contains("a partition loads into one table"), "{error}");
+/// Connectors with `count` routers, all behind a predicate of this class.
+fn routers_behind(predicate: &str, count: usize) -> ConfigMap {
+    let names: Vec<String> = (0..count).map(|n| format!("r{n}")).collect();
+    let class = format!("org.apache.kafka.connect.transforms.predicates.{predicate}");
+    let pairs =
+        [("predicates", "p"), ("predicates.p.type", &class), ("predicates.p.pattern", "a.*"), ("transforms", &names.join(","))];
+    let mut config = with(streaming(), &pairs);
+    for name in names {
+        let mut set = |key: &str, value: &str| config.insert(format!("transforms.{name}.{key}"), Some(value.to_owned()));
+        set("type", "org.apache.kafka.connect.transforms.RegexRouter");
+        set("regex", "a(.*)");
+        set("replacement", "b$1");
+        set("predicate", "p");
     }
+    config
+}
+
+#[test]
+fn routers_behind_predicates_may_lead_to_as_many_tables_as_there_are_channels_for() {
+    for config in [routers_behind("RecordIsTombstone", 5), routers_behind("TopicNameMatches", 40)] {
+        assert_eq!(validate(&config, &worker()).unwrap().errors(), Vec::<String>::new());
+    }
+    let (key, error) = only_error(&routers_behind("RecordIsTombstone", 6));
+    assert_eq!(key, "transforms.r5.type");
+    assert!(error.contains("to 64 tables, and 33 are the most"), "{error}");
+}
+
+#[test]
+fn topics_without_end_need_a_map_that_names_their_tables() {
+    let router = "org.apache.kafka.connect.transforms.TimestampRouter";
+    let base = with(streaming(), &[("transforms", "r"), ("transforms.r.type", router)]);
+    let (key, error) = only_error(&base);
+    assert_eq!(key, "transforms.r.type");
+    assert!(error.contains("no map that names their tables: name the tables in snowflake.topic2table.map"), "{error}");
+    let map = "snowflake.topic2table.map";
+    let mapped = with(base.clone(), &[(map, "orders-.*:ORDERS")]);
+    assert_eq!(validate(&mapped, &worker()).unwrap().errors(), Vec::<String>::new());
+    let many: Vec<String> = (0..33).map(|n| format!("t{n}-.*:T{n}")).collect();
+    let (key, error) = only_error(&with(base, &[(map, &many.join(","))]));
+    assert_eq!(key, "transforms.r.type");
+    assert!(error.contains("to 34 tables, and 33 are the most"), "{error}");
+}
+
+#[test]
+fn what_a_changed_routing_does_is_one_of_two_words() {
+    for choice in ["block", "accept"] {
+        let config = with(streaming(), &[("snowgate.on.routing.change", choice)]);
+        assert_eq!(validate(&config, &worker()).unwrap().error_count(), 0);
+    }
+    let (key, error) = only_error(&with(streaming(), &[("snowgate.on.routing.change", "ignore")]));
+    assert_eq!(
+        (&*key, &*error),
+        ("snowgate.on.routing.change", "snowgate.on.routing.change is ignore, and can be block or accept")
+    );
 }
 
 #[test]
@@ -174,7 +208,7 @@ fn a_class_that_is_not_here_is_refused_with_what_to_use_instead() {
     for (class, hint) in [
         ("io.confluent.connect.transforms.TopicRegexRouter", "Use org.apache.kafka.connect.transforms.RegexRouter"),
         ("io.confluent.connect.transforms.TombstoneHandler", "RecordIsTombstone"),
-        ("io.confluent.connect.transforms.ExtractTopic$Value", "one partition loads into one table"),
+        ("io.confluent.connect.transforms.ExtractTopic$Value", "the topic must not follow from a value"),
         ("io.debezium.transforms.ExtractNewRecordState", "transforms.NAME.type=snowgate.plugin"),
         ("org.apache.kafka.connect.transforms.RegexpRouter", "Did you mean org.apache.kafka.connect.transforms.RegexRouter?"),
     ] {

@@ -1,0 +1,112 @@
+//! Connectors whose transforms give each record its topic: each record is in that topic's table once, whatever happens.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use snowgate_e2e::connector::seed;
+use snowgate_e2e::{Worker, World, eventually};
+
+const TRANSFORMS: &str = "org.apache.kafka.connect.transforms";
+
+/// The offsets of the rows of a table, and what they call the topic.
+fn rows(world: &World, table: &str) -> (Vec<i64>, BTreeSet<String>) {
+    let rows = world.sandbox.rows(table);
+    let of = |row: &Value, name: &str| row["RECORD_METADATA"][name].clone();
+    let mut offsets: Vec<_> = rows.iter().map(|row| of(row, "offset").as_i64().expect("a number")).collect();
+    offsets.sort_unstable();
+    (offsets, rows.iter().map(|row| of(row, "topic").as_str().expect("a text").to_owned()).collect())
+}
+
+#[test]
+fn tombstones_are_in_a_table_of_their_own_once_each_after_a_kill() {
+    let world = World::new(1);
+    let (sink, gone) = (world.unique("sink"), format!("{}_gone", world.topic));
+    world.sandbox.settings(json!({"commit_delay_ms": 300}));
+    let produce = |numbers: std::ops::Range<u64>| {
+        for n in numbers {
+            match n % 2 {
+                0 => world.produce_numbers(0, n..n + 1),
+                _ => world.kafka.produce_tombstone(&world.topic, 0, "k"),
+            }
+        }
+    };
+    produce(0..100);
+    let worker = Worker::start(&world, "");
+    worker.create(&seed(
+        &world,
+        &sink,
+        &[
+            ("transforms", "gone"),
+            ("transforms.gone.type", &format!("{TRANSFORMS}.RegexRouter")),
+            ("transforms.gone.regex", "(.*)"),
+            ("transforms.gone.replacement", "$1_gone"),
+            ("transforms.gone.predicate", "tombstone"),
+            ("predicates", "tombstone"),
+            ("predicates.tombstone.type", &format!("{TRANSFORMS}.predicates.RecordIsTombstone")),
+        ],
+    ));
+    eventually("the first rows", || (world.account().rows > 0).then_some(()));
+    produce(100..200);
+    let written = worker.kill();
+    let worker = Worker::start_written(&world, written);
+    worker.wait_for_state(&sink, "RUNNING");
+    let all = |table: &str, odd: i64| {
+        eventually(&format!("the rows of {table}"), || (world.sandbox.rows(table).len() >= 100).then_some(()));
+        (0..100).map(|n| 2 * n + odd).collect::<Vec<_>>() == rows(&world, table).0
+    };
+    assert!(all(&world.table(), 0), "{:?}", rows(&world, &world.table()));
+    assert!(all(&gone.to_uppercase(), 1), "{:?}", rows(&world, &gone.to_uppercase()));
+    worker.stop_cleanly();
+    assert_eq!(rows(&world, &gone.to_uppercase()).1, BTreeSet::from([gone]));
+    assert_eq!(rows(&world, &world.table()).1, BTreeSet::from([world.topic.clone()]));
+}
+
+#[test]
+fn topics_named_by_time_are_loaded_into_the_one_table_of_the_map_after_a_kill() {
+    let world = World::new(1);
+    let sink = world.unique("sink");
+    world.produce_numbers(0, 0..500);
+    let worker = Worker::start(&world, "");
+    worker.create(&seed(
+        &world,
+        &sink,
+        &[
+            ("transforms", "day"),
+            ("transforms.day.type", &format!("{TRANSFORMS}.TimestampRouter")),
+            ("snowflake.topic2table.map", &format!("{}-[0-9]+:ALL_DAYS", world.topic)),
+        ],
+    ));
+    eventually("the first rows", || (!world.sandbox.rows("ALL_DAYS").is_empty()).then_some(()));
+    world.produce_numbers(0, 500..900);
+    let worker = Worker::start_written(&world, worker.kill());
+    eventually("all rows", || (world.sandbox.rows("ALL_DAYS").len() >= 900).then_some(()));
+    worker.stop_cleanly();
+    let (offsets, topics) = rows(&world, "ALL_DAYS");
+    assert_eq!(offsets, (0..900).collect::<Vec<_>>());
+    let dated = |topic: &String| {
+        let date = topic.strip_prefix(&format!("{}-", world.topic)).unwrap_or_default();
+        date.len() == 8 && date.bytes().all(|digit| digit.is_ascii_digit())
+    };
+    assert!(topics.iter().all(dated), "{topics:?}");
+}
+
+#[test]
+fn a_topic_that_the_map_does_not_lead_to_a_known_table_is_rejected_by_name() {
+    let world = World::new(1);
+    let sink = world.unique("sink");
+    world.produce_numbers(0, 0..3);
+    let worker = Worker::start(&world, "");
+    worker.create(&seed(
+        &world,
+        &sink,
+        &[
+            ("transforms", "day"),
+            ("transforms.day.type", &format!("{TRANSFORMS}.TimestampRouter")),
+            ("snowflake.topic2table.map", "other-[0-9]+:ALL_DAYS"),
+        ],
+    ));
+    let task = worker.wait_for_trace(&sink, "which is none that was known");
+    assert_eq!(task["state"], "FAILED");
+    assert!(world.sandbox.rows("ALL_DAYS").is_empty());
+    worker.stop_cleanly();
+}
