@@ -76,12 +76,12 @@ impl Work {
             }
             Operation::Keep(fields) => edit.keep(fields)?,
             Operation::Mask { fields, with, keep_last } => self.each(fields, edit, |_, value| match (keep_last, with) {
-                (Some(count), _) => scalar::mask(value, *count),
-                (None, with) => Ok(scalar::quoted(with.as_deref().unwrap_or("***").as_bytes())),
+                (Some(count), _) => scalar::mask(value, *count).map(Cow::Owned),
+                (None, with) => Ok(Cow::Owned(scalar::quoted(with.as_deref().unwrap_or("***").as_bytes()))),
             })?,
-            Operation::Hash { fields, salt } => self.each(fields, edit, |_, value| hash(value, salt))?,
+            Operation::Hash { fields, salt } => self.each(fields, edit, |_, value| hash(value, salt).map(Cow::Owned))?,
             Operation::Cast { fields, to, on_error } => self.each(fields, edit, |work, value| {
-                scalar::cast(value, *to).map(Cow::into_owned).or_else(|why| {
+                scalar::cast(value, *to).or_else(|why| {
                     let instead = on_error.instead(value, why)?;
                     work.casts_failed.add(1);
                     Ok(instead)
@@ -103,7 +103,7 @@ impl Work {
         &mut self,
         fields: &[Path],
         edit: &mut Edit<'_>,
-        change: impl Fn(&mut Work, &[u8]) -> Result<Vec<u8>, Mismatch>,
+        change: impl for<'v> Fn(&mut Work, &'v [u8]) -> Result<Cow<'v, [u8]>, Mismatch>,
     ) -> Result<(), Reject> {
         for path in fields {
             if !edit.change(path, |value| change(self, value))? {

@@ -8,7 +8,7 @@
 //! /// Hides what lies at `path`.
 //! fn transform(path: &Path, record: &Record<'_>, emit: &mut Emit<'_>) -> Result<Verdict, Reject> {
 //!     let Some(mut edit) = Edit::of(record)? else { return Ok(Verdict::Keep) };
-//!     if !edit.change(path, |value| scalar::mask(value, 4))? {
+//!     if !edit.change(path, |value| scalar::mask(value, 4).map(Into::into))? {
 //!         return Err(format!("the record has no `{path}`").into());
 //!     }
 //!     Ok(edit.finish(emit))
@@ -59,15 +59,20 @@ impl<'a> Edit<'a> {
 
     /// Puts in the place of the value at `path` what `change` makes of it; null stays null. An error of `change` goes on after the field's
     /// name, as those of [`scalar`](crate::scalar) do. False where there is no such field.
-    pub fn change<E: Display>(&mut self, path: &Path, change: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>) -> Result<bool, Reject> {
+    pub fn change<E: Display>(
+        &mut self,
+        path: &Path,
+        change: impl for<'v> FnOnce(&'v [u8]) -> Result<Cow<'v, [u8]>, E>,
+    ) -> Result<bool, Reject> {
         let Some(value) = self.row.get_mut(path)? else { return Ok(false) };
-        let old = value.text();
-        if *old != *b"null" {
-            let new = change(&old).map_err(|why| format!("`{path}` {why}"))?;
-            if *old != new {
-                *value = Value::Text(Cow::Owned(new));
-                self.changed = true;
-            }
+        let new = match &*value {
+            // What stands in the record may stay borrowed from there.
+            Value::Text(Cow::Borrowed(old)) => changed(old, change),
+            other => changed(&other.text(), change).map(|new| new.map(|new| Cow::Owned(new.into_owned()))),
+        };
+        if let Some(new) = new.map_err(|why| format!("`{path}` {why}"))? {
+            *value = Value::Text(new);
+            self.changed = true;
         }
         Ok(true)
     }
@@ -103,4 +108,13 @@ impl<'a> Edit<'a> {
         emit.write(|out| self.row.write(out));
         Verdict::Replace
     }
+}
+
+/// What `change` makes of a value, if that is another one.
+fn changed<'v, E>(old: &'v [u8], change: impl FnOnce(&'v [u8]) -> Result<Cow<'v, [u8]>, E>) -> Result<Option<Cow<'v, [u8]>>, E> {
+    if old == b"null" {
+        return Ok(None);
+    }
+    let new = change(old)?;
+    Ok((*new != *old).then_some(new))
 }

@@ -1,5 +1,7 @@
 //! Options that many plugins have, in the words that all of Snowgate's have for them. Each type is one to put into a `Config`.
 
+use std::borrow::Cow;
+
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -66,11 +68,11 @@ pub enum OnError {
 impl OnError {
     /// What stands in place of `value`, which cannot be changed, for the reason `why`.
     #[cold]
-    pub fn instead<E>(self, value: &[u8], why: E) -> Result<Vec<u8>, E> {
+    pub fn instead<E>(self, value: &[u8], why: E) -> Result<Cow<'_, [u8]>, E> {
         match self {
             OnError::Reject => Err(why),
-            OnError::Null => Ok(b"null".to_vec()),
-            OnError::Keep => Ok(value.to_vec()),
+            OnError::Null => Ok(Cow::Borrowed(b"null")),
+            OnError::Keep => Ok(Cow::Borrowed(value)),
         }
     }
 }

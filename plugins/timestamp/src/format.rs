@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use jiff::fmt::StdFmtWrite;
-use jiff::fmt::strtime::{self, BrokenDownTime};
+use jiff::fmt::strtime;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, civil};
 use schemars::JsonSchema;
@@ -74,10 +73,7 @@ impl Format {
     }
 
     fn render(pattern: &str, time: Timestamp, offset: Offset) -> Option<String> {
-        let time = BrokenDownTime::from(&time.to_zoned_datetime(TimeZone::fixed(offset)));
-        let mut text = StdFmtWrite(String::new());
-        time.format(pattern, &mut text).ok()?;
-        Some(text.0)
+        strtime::format(pattern, &time.to_zoned_datetime(TimeZone::fixed(offset))).ok()
     }
 
     /// Whether times can be written so. What a pattern asks for, every time has, so that one stands for all.
