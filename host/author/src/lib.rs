@@ -3,7 +3,7 @@
 //! In reading order: [`project`] is a plugin's folder, [`embedded`] what a new one is made of; [`toolchain`] builds it. [`records`] is how
 //! records and answers are written down, [`shown`] runs a component over records and says what became of each; [`test`], [`run`] and
 //! [`bench`] stand on both, with [`source`] and [`with`] for what they are given; [`inspect`] reads a component and its [`options`],
-//! [`new`] makes a project. [`report`] is what people and programs see.
+//! [`new`] makes a project, in a [`staging`] folder until it is whole. [`report`] is what people and programs see.
 //!
 //! Everything runs on the gateway's own engine, with its limits and its checks: what passes here passes there.
 
@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod shown;
 mod source;
+mod staging;
 mod test;
 mod toolchain;
 mod with;

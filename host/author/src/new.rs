@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::project::{self, Language, Project};
 use crate::report::{self, Failure, counted, done, say, size};
+use crate::staging::Staging;
 use crate::{build, embedded, shown, test, toolchain};
 
 #[derive(Debug, clap::Args)]
@@ -36,23 +37,19 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
         );
     }
     toolchain::check(toolchain::of(args.lang))?;
-    // Beside its place, so that it gets there in one move.
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let unmade =
         |error: std::io::Error| Failure::input(format!("could not make a folder in `{}`", parent.display())).because(&error);
-    let staging = tempfile::Builder::new().prefix(&format!(".{}-", args.name)).tempdir_in(parent).map_err(unmade)?;
-    write(staging.path(), args.lang, &args.name).map_err(unmade)?;
-    // A new folder's rights are everybody's usual ones, and not those of a temporary one.
-    let made = Project::open(staging.path())?;
+    let staging = Staging::new(parent, &args.name).map_err(unmade)?;
+    write(staging.folder(), args.lang, &args.name).map_err(unmade)?;
+    let made = Project::open(staging.folder())?;
     let built = build::build(&made, &shown::engine(false)?)?;
     let outcomes = test::run_all(&made)?;
     if outcomes.iter().any(|outcome| !outcome.problems.is_empty()) {
         test::show(&outcomes, false);
         return Err(Failure::failed("the template does not pass its own tests, so nothing was made"));
     }
-    fs::rename(staging.path(), &folder).map_err(unmade)?;
-    // What was moved away is no longer there to be removed.
-    let _ = staging.keep();
+    staging.move_to(&folder).map_err(unmade)?;
 
     let component = folder.join(format!("{}.wasm", args.name));
     if args.json {
@@ -72,8 +69,6 @@ pub(crate) fn execute(args: &Args) -> Result<(), Failure> {
 }
 
 fn write(folder: &Path, language: Language, name: &str) -> std::io::Result<()> {
-    #[cfg(unix)]
-    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     for (path, bytes) in embedded::project(language, name) {
         let file = folder.join(path);
         fs::create_dir_all(file.parent().expect("a file is in a folder"))?;

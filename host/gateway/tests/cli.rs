@@ -1,7 +1,13 @@
 //! The program from outside: what it prints and how it ends.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Output};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Output, Stdio};
+
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
 
 fn snowgate(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_snowgate"));
@@ -127,4 +133,47 @@ fn a_command_line_that_makes_no_sense_ends_with_code_2() {
     let output = snowgate(&["rum"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("run"), "{}", text(&output.stderr));
+}
+
+/// A cargo that begins to build and then waits to be ended, which closes the pipe that it says so through.
+const ENDLESS_CARGO: &str = r#"#!/bin/sh
+[ "$1" = build ] || exit 0
+mkdir target
+exec 3> "$AT_WORK"
+echo begun >&3
+exec sleep 3600
+"#;
+
+#[test]
+fn a_new_project_that_is_interrupted_leaves_nothing_and_ends_its_tool() {
+    for signal in [SIGINT, SIGTERM] {
+        let machine = tempfile::tempdir().unwrap();
+        let at = |name: &str| machine.path().join(name);
+        for (tool, script) in [("cargo", ENDLESS_CARGO), ("rustc", "#!/bin/sh\necho /\n")] {
+            std::fs::write(at(tool), script).unwrap();
+            std::fs::set_permissions(at(tool), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        std::fs::create_dir(at("projects")).unwrap();
+        assert!(Command::new("mkfifo").arg(at("at-work")).status().unwrap().success());
+        let mut new = Command::new(env!("CARGO_BIN_EXE_snowgate"))
+            .args(["plugin", "new", "mask", "--lang", "rust", "--folder"])
+            .arg(at("projects/mask"))
+            .env("PATH", format!("{}:/usr/bin:/bin", machine.path().display()))
+            .env("AT_WORK", at("at-work"))
+            .env("XDG_CACHE_HOME", at("cache"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut cargo = BufReader::new(File::open(at("at-work")).unwrap());
+        let mut said = String::new();
+        cargo.read_line(&mut said).unwrap();
+        let hidden: Vec<_> = std::fs::read_dir(at("projects")).unwrap().map(|entry| entry.unwrap()).collect();
+        let modes: Vec<_> = hidden.iter().map(|folder| folder.metadata().unwrap().permissions().mode() & 0o777).collect();
+        let kill = Command::new("kill").args(["-s", &signal.to_string(), &new.id().to_string()]).status();
+        // Nothing is looked at before the program has ended, for a test that fails must not leave it behind.
+        assert_eq!(new.wait().unwrap().signal(), Some(signal), "{kill:?}");
+        assert_eq!((said.as_str(), modes.as_slice()), ("begun\n", &[0o700][..]));
+        assert_eq!(cargo.read_line(&mut said).unwrap(), 0, "the tool has ended");
+        assert_eq!(std::fs::read_dir(at("projects")).unwrap().count(), 0);
+    }
 }

@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use snowgate_record::{Offset, RecordBatch, TimestampType, TopicPartition};
-use snowgate_transform::{Capability, Chain, Engine, EngineSettings, Limits, Plugin, PluginSettings, Transformed};
+use snowgate_transform::{Capability, Chain, Engine, EngineSettings, Limits, Plugin, PluginSettings, Tables, Transformed};
 
 #[path = "../../../plugins/bench/src/lib.rs"]
 #[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
 mod records;
 
-use records::{BATCHES, Checksum, FIRST_TIMESTAMP, RECORDS, best_of, values};
+use records::{BATCHES, Checksum, FIRST_TIMESTAMP, RECORDS, best_of, tables, values};
 
 /// Instances that are started; the one in the middle counts.
 const STARTS: usize = 201;
@@ -58,14 +58,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rounds: u32 = arguments.next().ok_or("how many rounds?")?.parse()?;
     let engine = Engine::new(&EngineSettings::default())?;
     while let (Some(name), Some(options)) = (arguments.next(), arguments.next()) {
-        let plugins = load(&engine, &folder, &name, &options)?;
+        let tables = Arc::new(Tables::new(tables(&name)));
+        let plugins = load(&engine, &folder, &name, &options, &tables)?;
         let batches: Vec<RecordBatch> = (0..BATCHES).map(|index| batch(&name, index * RECORDS, RECORDS)).collect();
         let mut chain = Chain::new(&plugins)?;
         let mut out = Transformed::new();
         let mut checksum = Checksum::new();
         for batch in &batches {
             chain.process(batch, &mut out)?;
-            out.records.iter().for_each(|record| checksum.add(record.offset().get(), record.value()));
+            for record in out.records.iter() {
+                // Routes are counted from 1, and 0 is the pipeline's own table.
+                let table = usize::from(record.route()).checked_sub(1).map(|at| tables.names()[at].as_str());
+                checksum.add(record.offset().get(), record.value(), table);
+            }
         }
         let nanos = best_of(rounds, |batch| chain.process(&batches[batch], &mut out))?;
         let of_one = allocations(&mut chain, &batch(&name, 0, RECORDS), &mut out)?;
@@ -83,7 +88,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn load(engine: &Engine, folder: &Path, names: &str, options: &str) -> Result<Vec<Arc<Plugin>>, Box<dyn Error>> {
+fn load(
+    engine: &Engine,
+    folder: &Path,
+    names: &str,
+    options: &str,
+    tables: &Arc<Tables>,
+) -> Result<Vec<Arc<Plugin>>, Box<dyn Error>> {
     let names: Vec<&str> = names.split('+').collect();
     let options: Vec<serde_json::Value> =
         if names.len() == 1 { vec![serde_json::from_str(options)?] } else { serde_json::from_str(options)? };
@@ -98,7 +109,7 @@ fn load(engine: &Engine, folder: &Path, names: &str, options: &str) -> Result<Ve
             allow: Capability::ALL.to_vec(),
             config_json: options.to_string(),
             limits: Limits::default(),
-            tables: Arc::default(),
+            tables: Arc::clone(tables),
         };
         plugins.push(Arc::new(Plugin::load(engine, &settings)?));
     }

@@ -31,6 +31,9 @@ mod kline_flatten;
 #[path = "../../fixtures/no-op/src/lib.rs"]
 #[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
 mod no_op;
+#[path = "../../route/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
+mod route;
 #[path = "../../symbol-filter/src/lib.rs"]
 #[expect(unreachable_pub, reason = "in a crate of its own its items are public")]
 mod symbol_filter;
@@ -50,6 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "flatten" => measure::<flatten::Flatten>(&plugin, rounds, &options)?,
             "kline_flatten" => measure::<kline_flatten::KlineFlatten>(&plugin, rounds, &options)?,
             "no_op" => measure::<no_op::NoOp>(&plugin, rounds, &options)?,
+            "route" => measure::<route::Route>(&plugin, rounds, &options)?,
             "symbol_filter" => measure::<symbol_filter::SymbolFilter>(&plugin, rounds, &options)?,
             "timestamp" => measure::<timestamp::Timestamp>(&plugin, rounds, &options)?,
             other => return Err(format!("the sources of `{other}` are not included here").into()),
@@ -62,18 +66,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn measure<T: Transform>(plugin: &str, rounds: u32, options: &str) -> Result<(f64, String), String> {
     let batches: Vec<Batch> = (0..BATCHES).map(|index| batch(plugin, index * RECORDS)).collect();
-    let mut runner = Runner::<T>::new(options, &[])?;
+    let mut runner = Runner::<T>::new(options, &plugin_bench::tables(plugin))?;
     let mut checksum = Checksum::new();
     for (index, batch) in batches.iter().enumerate() {
         let output = runner.process(batch);
         let mut outputs = output.sources.iter().enumerate().peekable();
         for (record, verdict) in output.verdicts.iter().enumerate() {
             let offset = (index * RECORDS + record) as i64;
+            // Routes are counted from 1; 0 is none, and so is a list that is not there.
+            let route = output.routes.get(record).and_then(|route| (*route as usize).checked_sub(1));
+            let table = route.map(|at| output.tables[at].as_str());
             if *verdict == 0 {
-                checksum.add(offset, item(&batch.values, record));
+                checksum.add(offset, item(&batch.values, record), table);
             }
             while let Some((output_index, _)) = outputs.next_if(|(_, source)| **source as usize == record) {
-                checksum.add(offset, item(&output.values, output_index));
+                checksum.add(offset, item(&output.values, output_index), table);
             }
         }
     }

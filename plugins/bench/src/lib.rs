@@ -17,6 +17,14 @@ const SYMBOLS: [&str; 10] =
 /// Klines that a record for `explode` has.
 const KLINES: usize = 5;
 
+/// The tables of the pipeline that `plugin` is measured in: for `route`, one for each symbol.
+pub fn tables(plugin: &str) -> Vec<String> {
+    match plugin {
+        "route" => SYMBOLS.iter().map(|symbol| format!("KLINE_{symbol}")).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The values of `count` records from offset `first` on that `plugin` is measured with: kline events of a random walk, as Python's
 /// `json.dumps` writes them; for `explode`, which wants an array, several klines in one record.
 pub fn values(plugin: &str, first: usize, count: usize) -> Vec<String> {
@@ -95,7 +103,7 @@ pub fn best_of<E>(rounds: u32, mut process: impl FnMut(usize) -> Result<(), E>) 
     Ok(best.iter().sum::<Duration>().as_nanos() as f64 / (RECORDS * BATCHES) as f64)
 }
 
-/// FNV-1a over the records that go on.
+/// FNV-1a over the records that go on, and the tables that they are sent to.
 pub struct Checksum(u64);
 
 impl Checksum {
@@ -103,9 +111,19 @@ impl Checksum {
         Checksum(0xcbf2_9ce4_8422_2325)
     }
 
-    pub fn add(&mut self, offset: i64, value: Option<&[u8]>) {
-        let length = value.map_or(u64::MAX, |value| value.len() as u64);
-        for byte in offset.to_le_bytes().iter().chain(&length.to_le_bytes()).chain(value.unwrap_or_default()) {
+    pub fn add(&mut self, offset: i64, value: Option<&[u8]>, table: Option<&str>) {
+        self.bytes(&offset.to_le_bytes());
+        self.item(value);
+        self.item(table.map(str::as_bytes));
+    }
+
+    fn item(&mut self, item: Option<&[u8]>) {
+        self.bytes(&item.map_or(u64::MAX, |bytes| bytes.len() as u64).to_le_bytes());
+        self.bytes(item.unwrap_or_default());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }

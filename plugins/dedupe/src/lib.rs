@@ -7,9 +7,11 @@
 mod window;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use snowgate_plugin::json::{Fields, Found, Path};
-use snowgate_plugin::{Columns, Emit, Record, Records, Reject, Transform, Verdict, metrics};
+use snowgate_plugin::metrics::Counter;
+use snowgate_plugin::options::Fallback;
+use snowgate_plugin::{Columns, Emit, Record, Records, Reject, Transform, Verdict};
 
 use window::Windows;
 
@@ -30,19 +32,11 @@ pub struct Config {
     window: u32,
     /// What becomes of a record without a key, or where one of the fields is missing or null.
     #[serde(default)]
-    on_missing: OnMissing,
+    on_missing: Fallback,
 }
 
 fn default_window() -> u32 {
     10_000
-}
-
-#[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum OnMissing {
-    Keep,
-    #[default]
-    Reject,
 }
 
 /// The plugin.
@@ -54,7 +48,7 @@ pub struct Dedupe {
     /// What the record at hand is known by.
     identity: Vec<u8>,
     /// Records of this batch that could not be compared.
-    missing: u64,
+    missing: Counter,
 }
 
 impl Transform for Dedupe {
@@ -75,7 +69,8 @@ impl Transform for Dedupe {
             }
         }
         let windows = Windows::new(config.window as usize, MEMORY);
-        Ok(Dedupe { config, fields, found: Found::default(), windows, identity: Vec::new(), missing: 0 })
+        let missing = Counter::new("missing");
+        Ok(Dedupe { config, fields, found: Found::default(), windows, identity: Vec::new(), missing })
     }
 
     fn begin(&mut self, records: Records<'_>) {
@@ -85,25 +80,17 @@ impl Transform for Dedupe {
     }
 
     fn transform(&mut self, record: &Record<'_>, _: &mut Emit<'_>) -> Result<Verdict, Reject> {
-        if let Err(why) = self.identify(record) {
-            self.missing += 1;
-            return match self.config.on_missing {
-                OnMissing::Keep => Ok(Verdict::Keep),
-                OnMissing::Reject => Err(why),
-            };
+        if let Err(Reject(why)) = self.identify(record) {
+            self.missing.add(1);
+            return self.config.on_missing.verdict(|| why);
         }
         let came_before = self.windows.see(&self.identity, record.offset().unwrap_or_default());
         Ok(if came_before { Verdict::Drop } else { Verdict::Keep })
     }
 
     fn end(&mut self) {
-        if self.missing > 0 {
-            metrics::add("missing", std::mem::take(&mut self.missing));
-        }
-        let cut = self.windows.take_cut();
-        if cut > 0 {
-            metrics::add("forgotten_early", cut);
-        }
+        self.missing.report();
+        self.windows.forgotten_early.report();
     }
 }
 

@@ -76,6 +76,7 @@ fn what_cannot_be_compared_goes_where_the_operator_says() {
     let mut keep = bench(r#"{"on_missing": "keep"}"#);
     assert_eq!(keep.value("{}"), KEPT);
     assert_eq!(keep.value("{}"), KEPT);
+    assert_eq!(bench(r#"{"on_missing": "drop"}"#).value("{}"), DROPPED);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use snowgate_plugin::json::{Object, Path, Scanner, Value};
+use snowgate_plugin::options::Fallback;
 use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict};
 
 /// The plugin's options.
@@ -28,10 +29,10 @@ pub struct Config {
     collisions: Collisions,
     /// What becomes of a record whose array is empty.
     #[serde(default = "drop_it")]
-    on_empty: Without,
+    on_empty: Fallback,
     /// What becomes of a record without the field, or with null in it. A tombstone is kept.
-    #[serde(default = "reject_it")]
-    on_missing: Without,
+    #[serde(default)]
+    on_missing: Fallback,
 }
 
 #[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy, PartialEq, Eq)]
@@ -56,20 +57,8 @@ pub enum Collisions {
     Last,
 }
 
-#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-pub enum Without {
-    Keep,
-    Drop,
-    Reject,
-}
-
-fn drop_it() -> Without {
-    Without::Drop
-}
-
-fn reject_it() -> Without {
-    Without::Reject
+fn drop_it() -> Fallback {
+    Fallback::Drop
 }
 
 /// The plugin.
@@ -97,7 +86,7 @@ impl Transform for Explode {
         let array = match rest.get_mut(&self.0.field)? {
             Some(Value::Text(Cow::Borrowed(text))) if text.starts_with(b"[") => *text,
             Some(value) if *value.text() != *b"null" => return Err(format!("`{}` is not an array", self.0.field).into()),
-            _ => return without(self.0.on_missing, || format!("the record has no array at `{}`", self.0.field)),
+            _ => return self.0.on_missing.verdict(|| format!("the record has no array at `{}`", self.0.field)),
         };
         let mut scan = Scanner::new(array);
         scan.enter_array()?;
@@ -111,7 +100,7 @@ impl Transform for Explode {
             index += 1;
         }
         match index {
-            0 => without(self.0.on_empty, || format!("the array at `{}` is empty", self.0.field)),
+            0 => self.0.on_empty.verdict(|| format!("the array at `{}` is empty", self.0.field)),
             _ => Ok(Verdict::Replace),
         }
     }
@@ -161,15 +150,6 @@ impl Explode {
 
 fn object(element: &[u8]) -> Result<&[u8], Reject> {
     if element.first() == Some(&b'{') { Ok(element) } else { Err("it is not an object, so it has no fields".into()) }
-}
-
-#[cold]
-fn without(what: Without, why: impl FnOnce() -> String) -> Result<Verdict, Reject> {
-    match what {
-        Without::Keep => Ok(Verdict::Keep),
-        Without::Drop => Ok(Verdict::Drop),
-        Without::Reject => Err(why().into()),
-    }
 }
 
 snowgate_plugin::export!(Explode);

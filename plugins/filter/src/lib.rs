@@ -5,8 +5,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use snowgate_plugin::metrics::Counter;
+use snowgate_plugin::options::Fallback;
 use snowgate_plugin::predicate::Predicate;
-use snowgate_plugin::{Columns, Emit, Record, Reject, Transform, Verdict, metrics};
+use snowgate_plugin::{Columns, Emit, Record, Reject, Transform, Verdict};
 
 /// The plugin's options.
 #[derive(Deserialize, JsonSchema)]
@@ -19,7 +21,7 @@ pub struct Config {
     otherwise: Otherwise,
     /// What becomes of a record that leaves it open: a field that matters is missing, null or of another type.
     #[serde(default)]
-    on_missing: OnMissing,
+    on_missing: Fallback,
 }
 
 #[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy)]
@@ -30,21 +32,12 @@ pub enum Otherwise {
     Reject,
 }
 
-#[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-pub enum OnMissing {
-    Keep,
-    Drop,
-    #[default]
-    Reject,
-}
-
 /// The plugin.
 pub struct Filter {
     config: Config,
     predicate: Predicate,
     /// Records of this batch that left the predicate open.
-    missing: u64,
+    missing: Counter,
 }
 
 impl Transform for Filter {
@@ -56,7 +49,7 @@ impl Transform for Filter {
 
     fn new(config: Config) -> Result<Filter, String> {
         let predicate = Predicate::parse("keep", &config.keep)?;
-        Ok(Filter { config, predicate, missing: 0 })
+        Ok(Filter { config, predicate, missing: Counter::new("missing") })
     }
 
     fn transform(&mut self, record: &Record<'_>, _: &mut Emit<'_>) -> Result<Verdict, Reject> {
@@ -67,20 +60,14 @@ impl Transform for Filter {
                 Otherwise::Reject => Err(format!("the record does not meet `{}`", self.config.keep).into()),
             },
             Err(open) => {
-                self.missing += 1;
-                match self.config.on_missing {
-                    OnMissing::Keep => Ok(Verdict::Keep),
-                    OnMissing::Drop => Ok(Verdict::Drop),
-                    OnMissing::Reject => Err(open.to_string().into()),
-                }
+                self.missing.add(1);
+                self.config.on_missing.verdict(|| open.to_string())
             }
         }
     }
 
     fn end(&mut self) {
-        if self.missing > 0 {
-            metrics::add("missing", std::mem::take(&mut self.missing));
-        }
+        self.missing.report();
     }
 }
 

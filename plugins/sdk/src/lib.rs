@@ -40,6 +40,10 @@
 //! # assert_eq!(bench.value("a"), snowgate_plugin::testing::Outcome::Replaced(vec![Some(b">a".to_vec())]));
 //! ```
 //!
+//! What the plugins that come with Snowgate have in common stands here for all: [`Edit`] changes a record's fields, [`scalar`] single
+//! values, [`flatten`] brings nested fields up; [`predicate`], [`template`] and [`pattern`] read what operators write, [`options`] has the
+//! words for what goes wrong; [`unix`] knows times by their digits.
+//!
 //! Build it as a `cdylib` for `wasm32-unknown-unknown` with `wasm-component-ld` as the linker. [`testing`] runs the same plugin
 //! natively.
 
@@ -48,21 +52,28 @@ extern crate self as snowgate_plugin;
 
 #[doc(hidden)]
 pub mod bindings;
+mod edit;
 mod emit;
+pub mod flatten;
 pub mod json;
 pub mod log;
 pub mod metrics;
+pub mod options;
 pub mod pattern;
 pub mod predicate;
 mod record;
 #[doc(hidden)]
 pub mod runner;
+pub mod scalar;
+pub mod template;
 pub mod testing;
+pub mod unix;
 
 #[doc(hidden)]
 pub use wit_bindgen::rt;
 
 pub use bindings::exports::snowgate::transform::transform::Columns;
+pub use edit::Edit;
 pub use emit::Emit;
 pub use record::{Record, Records};
 

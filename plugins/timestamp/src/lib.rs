@@ -1,14 +1,17 @@
 //! Converts times in fields: Unix numbers, ISO 8601 and formats of one's own, each into each.
 //!
-//! A record is edited in its text: only the named fields change. How times are read and written stands in [`format`].
+//! A record is changed in its text, by the SDK's [`Edit`]: only the named fields change. How times are read and written stands in
+//! [`format`].
 
 mod format;
 
 use jiff::tz::Offset;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use snowgate_plugin::json::{Object, Path};
-use snowgate_plugin::{Emit, Record, Reject, Transform, Verdict, metrics};
+use serde::Deserialize;
+use snowgate_plugin::json::Path;
+use snowgate_plugin::metrics::Counter;
+use snowgate_plugin::options::{OnError, OnMissing};
+use snowgate_plugin::{Edit, Emit, Record, Reject, Transform, Verdict};
 
 use format::Format;
 
@@ -22,7 +25,7 @@ pub struct Config {
     /// The offset from UTC in which times are written, and read where they do not say theirs, such as `+02:00`. Unix numbers have none.
     #[serde(default = "utc")]
     offset: String,
-    /// What becomes of a time that cannot be converted.
+    /// What becomes of a time that cannot be converted. Where it stays and `into` is given, nothing is written there.
     #[serde(default)]
     on_error: OnError,
     /// What becomes of a record where a field is missing or null.
@@ -47,34 +50,11 @@ fn utc() -> String {
     "+00:00".to_owned()
 }
 
-#[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum OnError {
-    /// The record is rejected.
-    #[default]
-    Reject,
-    /// The field stays as it is; with `into`, nothing is written.
-    Keep,
-    /// Null is written.
-    Null,
-}
-
-#[derive(Deserialize, Serialize, JsonSchema, Default, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum OnMissing {
-    /// The record is rejected.
-    #[default]
-    Reject,
-    /// This conversion is skipped.
-    Skip,
-}
-
 /// The plugin.
 pub struct Timestamp {
     config: Config,
     offset: Offset,
-    /// Times of this batch that could not be converted.
-    failed: u64,
+    not_converted: Counter,
 }
 
 impl Transform for Timestamp {
@@ -95,57 +75,34 @@ impl Transform for Timestamp {
             conversion.from.check_reads().map_err(|why| format!("`from` of `{}`: {why}", conversion.field))?;
             conversion.to.check_writes().map_err(|why| format!("`to` of `{}`: {why}", conversion.field))?;
         }
-        Ok(Timestamp { config, offset, failed: 0 })
+        Ok(Timestamp { config, offset, not_converted: Counter::new("not_converted") })
     }
 
     fn transform(&mut self, record: &Record<'_>, emit: &mut Emit<'_>) -> Result<Verdict, Reject> {
-        let Some(value) = record.value() else { return Ok(Verdict::Keep) };
-        let mut object = Object::parse(value)?;
-        let mut changed = false;
-        for conversion in &self.config.fields {
-            let Conversion { field, into, .. } = conversion;
-            let Some(written) = object.get(field)?.filter(|written| **written != *b"null") else {
-                match self.config.on_missing {
-                    OnMissing::Skip => continue,
-                    OnMissing::Reject => return Err(format!("`{field}` is missing or null").into()),
-                }
+        let Some(mut edit) = Edit::of(record)? else { return Ok(Verdict::Keep) };
+        for Conversion { field, from, to, into } in &self.config.fields {
+            let Some(written) = edit.get(field)?.filter(|written| **written != *b"null") else {
+                self.config.on_missing.skips(|| format!("`{field}` is missing or null"))?;
+                continue;
             };
             let into = into.as_ref().unwrap_or(field);
-            let text = match conversion.convert(&written, self.offset) {
-                Ok(text) => text,
-                Err(why) => {
-                    self.failed += 1;
-                    match self.config.on_error {
+            match (from.read(&written, self.offset), self.config.on_error) {
+                (Ok(time), _) => edit.set(into, to.write(time, self.offset))?,
+                (Err(why), on_error) => {
+                    self.not_converted.add(1);
+                    match on_error {
                         OnError::Reject => return Err(format!("`{field}` {why}").into()),
-                        OnError::Keep => continue,
-                        OnError::Null => b"null".to_vec(),
+                        OnError::Null => edit.set(into, b"null".to_vec())?,
+                        OnError::Keep => {}
                     }
                 }
-            };
-            if !object.set(into, &text)? {
-                return Err(format!("`{into}` cannot be written: it would lie in something that is no object").into());
             }
-            changed = true;
         }
-        if !changed {
-            return Ok(Verdict::Keep);
-        }
-        emit.write(|out| object.write(out));
-        Ok(Verdict::Replace)
+        Ok(edit.finish(emit))
     }
 
     fn end(&mut self) {
-        if self.failed > 0 {
-            metrics::add("not_converted", std::mem::take(&mut self.failed));
-        }
-    }
-}
-
-impl Conversion {
-    /// A JSON value as another one. The error goes on after the field's name.
-    fn convert(&self, written: &[u8], offset: Offset) -> Result<Vec<u8>, String> {
-        let time = self.from.read(written, offset)?;
-        Ok(self.to.write(time, offset))
+        self.not_converted.report();
     }
 }
 

@@ -35,7 +35,7 @@ fn the_operator_says_what_becomes_of_what_is_no_time() {
     assert_eq!(bench(&format!(r#"{{{IN_PLACE}, "on_error": "keep"}}"#)).value(wrong), Outcome::Kept);
     assert_eq!(bench(&format!(r#"{{{IN_PLACE}, "on_error": "null"}}"#)).value(wrong).text(), r#"{"d":{"E":null}}"#);
     let mut blocked = bench(r#"{"fields": [{"field": "E", "from": "unix_s", "to": "iso8601", "into": "E.iso"}]}"#);
-    assert_eq!(blocked.value(r#"{"E":1}"#).why(), "`E.iso` cannot be written: it would lie in something that is no object");
+    assert_eq!(blocked.value(r#"{"E":1}"#).why(), "nothing can be put at `E.iso`, for something on the way is not an object");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn the_operator_says_what_becomes_of_a_missing_time() {
 fn a_tombstone_is_kept_and_what_is_no_object_rejected() {
     let mut plugin = bench(&format!("{{{IN_PLACE}}}"));
     assert_eq!(plugin.records(&[(None, None)]), [Outcome::Kept]);
-    assert_eq!(plugin.value("[1]").why(), "the JSON makes no sense at byte 0");
+    assert_eq!(plugin.value("[1]").why(), "the value is not a JSON object");
 }
 
 #[test]

@@ -41,7 +41,7 @@ enum Goal {
     Native(f64, Option<u64>),
 }
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     Case { plugin: "no_op", options: "{}", goal: Some(Goal::Nanos(60.0)) },
     // Half of the symbols, by patterns of both kinds.
     Case {
@@ -75,6 +75,8 @@ const CASES: [Case; 9] = [
         goal: None,
     },
     Case { plugin: "flatten", options: "{}", goal: None },
+    // To one of ten tables.
+    Case { plugin: "route", options: r#"{"template": "KLINE_{data.s}"}"#, goal: None },
     // Five klines of each record, see `plugins/bench`.
     Case { plugin: "explode", options: r#"{"field": "data.klines", "element": "merged", "index": "kline"}"#, goal: None },
 ];
@@ -117,7 +119,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
     }
     say(format_args!("\n{}", summary(&chain, &native)?));
     say(
-        "\nNanoseconds a record: the best time of each batch of 500 klines (`explode`: five in each record), one thread, outputs compared.\n\
+        "\nNanoseconds a record: the best time of each batch of 500 klines (`explode`: five in each record), one thread, outputs and tables compared.\n\
          `start` is instantiate and configure, the median of 201. Allocations are the host's: for a batch, and for one record more.\n\
          The SDK's scanner takes sixteen bytes at once on both sides: simd128 in the component, SSE2 natively on x86-64.",
     );
