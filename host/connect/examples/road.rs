@@ -171,7 +171,7 @@ fn settings(steps: &[(&str, &[(&str, &str)])]) -> Result<RoadSettings, Box<dyn s
         steps: steps.iter().map(step).collect::<Result<_, _>>()?,
         line: Line::V4,
         structured_headers: false,
-        written: "".into(),
+        naming: "".into(),
     })
 }
 

@@ -53,7 +53,7 @@ pub struct RoadSettings {
     /// Version 4 writes a header's value as text unless this is set; version 3 always has it typed.
     pub structured_headers: bool,
     /// All that a record's table follows from, as it is written: to tell this configuration from another.
-    pub written: Arc<str>,
+    pub naming: Arc<str>,
 }
 
 /// One transform of the chain, perhaps behind a predicate.

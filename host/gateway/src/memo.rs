@@ -127,7 +127,7 @@ pub(crate) fn routing(plan: &Plan, tables: &[&str]) -> Option<String> {
         add(&loaded.settings.plugin.config_json);
     }
     if let Some(road) = &plan.road {
-        add(&road.written);
+        add(&road.naming);
     }
     Some(hex(&hash.finalize(), 8))
 }

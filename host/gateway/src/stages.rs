@@ -337,6 +337,7 @@ mod tests {
                 steps,
                 line: Line::V4,
                 structured_headers: false,
+                naming: Arc::default(),
             };
             let mut stages = Plan { road: Some(Arc::new(road)), ..Plan::default() }.start().unwrap();
             let (mut writer, mut out) = (RowWriter::new(RowSettings::new(mode)), Outcome::new());

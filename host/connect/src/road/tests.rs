@@ -15,7 +15,7 @@ pub(super) fn settings(key: Converter, value: Converter, line: Line) -> RoadSett
         steps: Vec::new(),
         line,
         structured_headers: false,
-        written: Arc::default(),
+        naming: Arc::default(),
     }
 }
 
