@@ -42,6 +42,7 @@ pub struct Inspection {
 pub fn inspect(engine: &Engine, path: &Path) -> Result<Inspection, Error> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let binary = Binary::read(&name, path)?;
+    let engine = &engine.of(&binary);
     let (component, version) = binary.compile(engine, &name)?;
     let settings = PluginSettings {
         name,

@@ -57,6 +57,7 @@ impl Plugin {
         if let Some(pin) = &settings.sha256 {
             binary.check_pin(&settings.name, pin)?;
         }
+        let engine = &engine.of(&binary);
         let (component, version) = binary.compile(engine, &settings.name)?;
         let used = component::capabilities(&component::imports(engine, &component));
         component::check_allowed(&settings.name, &used, &settings.allow)?;
