@@ -8,6 +8,10 @@ use snowgate_e2e::{Worker, World, eventually};
 
 const TRANSFORMS: &str = "org.apache.kafka.connect.transforms";
 
+/// The group gives a killed member up after this, and not after Kafka's 45 s.
+const SOON: [(&str, &str); 2] =
+    [("consumer.override.session.timeout.ms", "6000"), ("consumer.override.heartbeat.interval.ms", "500")];
+
 /// The offsets of the rows of a table, and what they call the topic.
 fn rows(world: &World, table: &str) -> (Vec<i64>, BTreeSet<String>) {
     let rows = world.sandbox.rows(table);
@@ -43,6 +47,8 @@ fn tombstones_are_in_a_table_of_their_own_once_each_after_a_kill() {
             ("transforms.gone.predicate", "tombstone"),
             ("predicates", "tombstone"),
             ("predicates.tombstone.type", &format!("{TRANSFORMS}.predicates.RecordIsTombstone")),
+            SOON[0],
+            SOON[1],
         ],
     ));
     eventually("the first rows", || (world.account().rows > 0).then_some(()));
@@ -74,6 +80,8 @@ fn topics_named_by_time_are_loaded_into_the_one_table_of_the_map_after_a_kill() 
             ("transforms", "day"),
             ("transforms.day.type", &format!("{TRANSFORMS}.TimestampRouter")),
             ("snowflake.topic2table.map", &format!("{}-[0-9]+:ALL_DAYS", world.topic)),
+            SOON[0],
+            SOON[1],
         ],
     ));
     eventually("the first rows", || (!world.sandbox.rows("ALL_DAYS").is_empty()).then_some(()));
