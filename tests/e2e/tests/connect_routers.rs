@@ -26,39 +26,17 @@ fn tombstones_are_in_a_table_of_their_own_once_each_after_a_kill() {
     let world = World::new(1);
     let (sink, gone) = (world.unique("sink"), format!("{}_gone", world.topic));
     world.sandbox.settings(json!({"commit_delay_ms": 300}));
-    let produce = |numbers: std::ops::Range<u64>| {
-        for n in numbers {
-            match n % 2 {
-                0 => world.produce_numbers(0, n..n + 1),
-                _ => world.kafka.produce_tombstone(&world.topic, 0, "k"),
-            }
-        }
-    };
-    produce(0..100);
+    produce(&world, 0..100);
     let worker = Worker::start(&world, "");
-    worker.create(&seed(
-        &world,
-        &sink,
-        &[
-            ("transforms", "gone"),
-            ("transforms.gone.type", &format!("{TRANSFORMS}.RegexRouter")),
-            ("transforms.gone.regex", "(.*)"),
-            ("transforms.gone.replacement", "$1_gone"),
-            ("transforms.gone.predicate", "tombstone"),
-            ("predicates", "tombstone"),
-            ("predicates.tombstone.type", &format!("{TRANSFORMS}.predicates.RecordIsTombstone")),
-            SOON[0],
-            SOON[1],
-        ],
-    ));
+    worker.create(&by_tombstone(&world, &sink, "$1_gone", &[]));
     eventually("the first rows", || (world.account().rows > 0).then_some(()));
-    produce(100..200);
+    produce(&world, 100..200);
     let written = worker.kill();
     let worker = Worker::start_written(&world, written);
     worker.wait_for_state(&sink, "RUNNING");
     let all = |table: &str, odd: i64| {
         eventually(&format!("the rows of {table}"), || (world.sandbox.rows(table).len() >= 100).then_some(()));
-        (0..100).map(|n| 2 * n + odd).collect::<Vec<_>>() == rows(&world, table).0
+        every_second(odd, 200) == rows(&world, table).0
     };
     assert!(all(&world.table(), 0), "{:?}", rows(&world, &world.table()));
     assert!(all(&gone.to_uppercase(), 1), "{:?}", rows(&world, &gone.to_uppercase()));
@@ -116,5 +94,98 @@ fn a_topic_that_the_map_does_not_lead_to_a_known_table_is_rejected_by_name() {
     let task = worker.wait_for_trace(&sink, "which is none that was known");
     assert_eq!(task["state"], "FAILED");
     assert!(world.sandbox.rows("ALL_DAYS").is_empty());
+    worker.stop_cleanly();
+}
+
+/// A connector that sends tombstones to a table of their own.
+fn by_tombstone(world: &World, sink: &str, replacement: &str, more: &[(&str, &str)]) -> Value {
+    let (router, predicate) = (format!("{TRANSFORMS}.RegexRouter"), format!("{TRANSFORMS}.predicates.RecordIsTombstone"));
+    let mut config = vec![
+        ("transforms", "gone"),
+        ("transforms.gone.type", &router),
+        ("transforms.gone.regex", "(.*)"),
+        ("transforms.gone.replacement", replacement),
+        ("transforms.gone.predicate", "tombstone"),
+        ("predicates", "tombstone"),
+        ("predicates.tombstone.type", &predicate),
+    ];
+    config.extend(SOON);
+    config.extend(more);
+    seed(world, sink, &config)
+}
+
+/// Records and tombstones in turn.
+fn produce(world: &World, numbers: std::ops::Range<u64>) {
+    for n in numbers {
+        match n % 2 {
+            0 => world.produce_numbers(0, n..n + 1),
+            _ => world.kafka.produce_tombstone(&world.topic, 0, "k"),
+        }
+    }
+}
+
+fn every_second(from: i64, to: i64) -> Vec<i64> {
+    (from..to).step_by(2).collect()
+}
+
+#[test]
+fn other_routers_wait_for_a_person_while_a_table_is_behind() {
+    let world = World::new(1);
+    let sink = world.unique("sink");
+    let table = |suffix: &str| format!("{}{suffix}", world.table());
+    produce(&world, 0..100);
+    world.sandbox.fault(json!({"kind": "append", "contains": "_GONE", "times": 0, "action": {"respond": {"status": 503}}}));
+    let worker = Worker::start(&world, "");
+    worker.create(&by_tombstone(&world, &sink, "$1_gone", &[]));
+    eventually("the rows of one table", || (world.sandbox.rows(&table("")).len() == 50).then_some(()));
+    let put = |more: &[(&str, &str)]| {
+        let config = &by_tombstone(&world, &sink, "$1_other", more)["config"];
+        assert_eq!(worker.send("PUT", &format!("/connectors/{sink}/config"), Some(config)).0, 200);
+    };
+    put(&[]);
+    let task = worker.wait_for_trace(&sink, "routing");
+    assert_eq!(task["state"], "FAILED", "{task:#}");
+    assert!(world.sandbox.rows(&table("_OTHER")).is_empty());
+    put(&[("snowgate.on.routing.change", "accept")]);
+    eventually("the rows of the other table", || (world.sandbox.rows(&table("_OTHER")).len() >= 50).then_some(()));
+    worker.stop_cleanly();
+    assert_eq!(rows(&world, &table("_OTHER")).0, every_second(1, 100));
+    assert_eq!(rows(&world, &table("")).0, every_second(0, 100));
+    assert!(world.sandbox.rows(&table("_GONE")).is_empty());
+}
+
+#[test]
+fn altered_and_reset_offsets_move_the_channels_of_all_tables() {
+    let world = World::new(1);
+    if !world.kafka.is_apache() {
+        // The embedded broker takes no group offset from outside a group that it knows.
+        return;
+    }
+    let sink = world.unique("sink");
+    let gone = format!("{}_GONE", world.table());
+    produce(&world, 0..20);
+    let worker = Worker::start(&world, "");
+    worker.create(&by_tombstone(&world, &sink, "$1_gone", &[]));
+    let wait = |values: usize, tombstones: usize| {
+        let arrived = || world.sandbox.rows(&world.table()).len() == values && world.sandbox.rows(&gone).len() == tombstones;
+        eventually(&format!("{values} and {tombstones} rows"), || arrived().then_some(()));
+    };
+    wait(10, 10);
+    let path = format!("/connectors/{sink}");
+    let stop = || assert_eq!(worker.send("PUT", &format!("{path}/stop"), None).0, 204);
+    let resume = || assert_eq!(worker.send("PUT", &format!("{path}/resume"), None).0, 202);
+    stop();
+    let at = json!({"partition": {"kafka_topic": world.topic, "kafka_partition": 0}, "offset": {"kafka_offset": 15}});
+    let change = json!({"offsets": [at]});
+    eventually("the offset to be altered", || {
+        (worker.send("PATCH", &format!("{path}/offsets"), Some(&change)).0 == 200).then_some(())
+    });
+    resume();
+    // 15 to 19: two values and three tombstones once more.
+    wait(12, 13);
+    stop();
+    eventually("the offsets to be forgotten", || (worker.send("DELETE", &format!("{path}/offsets"), None).0 == 200).then_some(()));
+    resume();
+    wait(22, 23);
     worker.stop_cleanly();
 }

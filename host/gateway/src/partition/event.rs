@@ -194,8 +194,9 @@ impl BlockReason {
             BlockReason::DeadLettersRefused => "see that the dead letter topic exists and may be written; it goes on by itself",
             BlockReason::PluginsFailed => "see the error before this one; mend the plugin, then reload (SIGHUP)",
             BlockReason::RoutingChanged => {
-                "plugins, their options or tables changed while rows were on their way: start once as it was before, stop it in order and \
-                 change it then; or, if records may be doubled or missing, start once with `on_routing_change = \"accept\"`"
+                "plugins, transforms, their options or tables changed while rows were on their way: start once as it was before, stop it \
+                 in order and change it then; or, if records may be doubled or missing, start once with `on_routing_change = \"accept\"`, \
+                 as a connector with `\"snowgate.on.routing.change\": \"accept\"`"
             }
             BlockReason::Unreadable => "see the error before this one; start again when it is mended",
         }
