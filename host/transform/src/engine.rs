@@ -190,6 +190,14 @@ mod tests {
     }
 
     #[test]
+    fn a_large_component_has_an_engine_that_does_not_inline() {
+        let engine = Engine::new(&EngineSettings::default()).unwrap();
+        let of = |bytes: usize| engine.of(&Binary { bytes: vec![0; bytes], digest: String::new() }).runtime;
+        assert!(matches!(of(LARGE_BYTES - 1).inlining, Inlining::Yes));
+        assert!(matches!(of(LARGE_BYTES).inlining, Inlining::No));
+    }
+
+    #[test]
     fn the_clock_stops_when_nobody_needs_it() {
         let engine = Engine::new(&EngineSettings::default()).unwrap();
         let clocks = [engine.runtime.wasm.weak(), engine.large.wasm.weak()];
