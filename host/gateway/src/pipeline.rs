@@ -2,10 +2,11 @@
 //!
 //! [`Pipeline::read`] takes a batch along the line as far as the open body ([`encode`] has the last step); the state machine in
 //! `partition.rs` says what happens next, and [`Pipeline::on`] carries that out. The pipeline itself decides nothing about delivery.
-//! What belongs to one of its tables, a channel and bodies, is in [`lane`].
+//! What belongs to one of its tables, a channel and bodies, is in [`lane`]; how it comes to read again, in [`rewind`].
 
 mod encode;
 mod lane;
+mod rewind;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::SystemTime;
 
-use snowgate_kafka::{DeadLetterReceipt, Error as KafkaError, GroupOffset, PartitionQueue, StartAt};
-use snowgate_record::{ErrorClass, Offset, TopicPartition};
+use snowgate_kafka::{DeadLetterReceipt, GroupOffset, PartitionQueue, StartAt};
+use snowgate_record::{Offset, TopicPartition};
 use snowgate_snowflake::row::{Form, RowWriter};
 use snowgate_snowflake::wire::ContinuationToken;
 use snowgate_transform::Error as PluginError;
@@ -31,12 +32,10 @@ use crate::requests::PartitionEvent;
 use crate::settings::OnRoutingChange;
 use crate::stages::Stages;
 use crate::traces::{BodyTrace, Times};
-use crate::worker::{Epoch, Message, Remembered, ReplyTo, StartReply, Tools, Turn, Work};
+use crate::worker::{Epoch, Remembered, ReplyTo, StartReply, Tools, Turn, Work};
 
 /// Records taken from Kafka at once: enough that the costs per batch vanish, few enough that a plugin's turn stays short.
 const BATCH_RECORDS: usize = 1_000;
-/// Between two attempts to read a partition again.
-const REWIND_INTERVAL: Millis = 1_000;
 
 /// One partition at work.
 pub(crate) struct Pipeline {
@@ -258,21 +257,6 @@ impl Pipeline {
         true
     }
 
-    /// Kafka stopped this partition: read it again where that may help, and stop where it may not.
-    pub(crate) fn read_failed(&mut self, error: &KafkaError, tools: &mut Tools) {
-        let (topic, partition) = (&self.reply.topic_partition.topic, self.reply.topic_partition.partition);
-        match self.machines.position() {
-            Some(last) if error.class() == ErrorClass::Transient => {
-                warn!(%topic, partition, error = %error, "partition stopped, reading it again");
-                self.rewind_again = Some((self.context.clock.now() + REWIND_INTERVAL, last.next()));
-            }
-            _ => {
-                error!(%topic, partition, error = %error, "partition cannot be read");
-                self.on(To::Lane(OWN), Event::ReadFailed(block_reason(error)), tools);
-            }
-        }
-    }
-
     /// Once, when the first records are there and librdkafka therefore knows where the log ends.
     fn check_log_end(&mut self, tools: &mut Tools) {
         if self.log_end_seen {
@@ -307,27 +291,6 @@ impl Pipeline {
             self.rewind(from);
         }
         self.on(To::All, Event::Tick, tools);
-    }
-
-    pub(crate) fn rewound(&mut self, from: Offset, queue: Result<PartitionQueue, KafkaError>, tools: &mut Tools) {
-        if self.rewinding != Some(from) {
-            // By now it is to be read from somewhere else.
-            return;
-        }
-        self.rewinding = None;
-        match queue {
-            Ok(mut queue) => {
-                let mailbox = self.reply.mailbox.clone();
-                queue.on_data(Arc::new(move || mailbox.wake()));
-                self.queue = Some(queue);
-                self.on(To::All, Event::Rewound(from), tools);
-            }
-            Err(error) if error.class() == ErrorClass::Transient => {
-                warn!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, error = %error, "reading again failed");
-                self.rewind_again = Some((self.context.clock.now() + REWIND_INTERVAL, from));
-            }
-            Err(error) => self.read_failed(&error, tools),
-        }
     }
 
     /// The group has `offset`, and what is written beside it.
@@ -447,22 +410,6 @@ impl Pipeline {
         GroupOffset { topic_partition: self.topic_partition().clone(), next, metadata: memo.to_text() }
     }
 
-    fn rewind(&mut self, from: Offset) {
-        info!(topic = %self.topic_partition().topic, partition = self.topic_partition().partition, offset = %from, "reading again");
-        self.unfinished = None;
-        self.queue = None;
-        self.rewind_again = None;
-        self.rewinding = Some(from);
-        self.place.rested();
-        let ReplyTo { mailbox, topic_partition, epoch, .. } = self.reply.clone();
-        let rewound = topic_partition.clone();
-        self.context.restart(
-            topic_partition,
-            from,
-            Box::new(move |queue| mailbox.send(Message::Rewound { topic_partition: rewound, epoch, from, queue })),
-        );
-    }
-
     /// From here on the worker's newest stages; the earlier ones go with the last partition that leaves them.
     fn swap(&mut self, tools: &Tools) {
         kill_point("swapped");
@@ -504,12 +451,5 @@ impl Pipeline {
         let unfinished = self.unfinished.as_ref().map_or(0, |work| work.batch.bytes() + work.outcome.records.bytes());
         let bodies: usize = self.lanes.iter().map(Lane::bytes).sum();
         self.charge.set(bodies + unfinished);
-    }
-}
-
-fn block_reason(error: &KafkaError) -> BlockReason {
-    match error {
-        KafkaError::OffsetOutOfRange { .. } => BlockReason::OffsetOutOfRange,
-        _ => BlockReason::Unreadable,
     }
 }
