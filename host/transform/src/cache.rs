@@ -51,11 +51,16 @@ fn folder_in(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     Some(shared.join("snowgate").join("plugins"))
 }
 
+/// What code has to be compiled for, so that `engine` may run it.
+pub(crate) fn compatibility(engine: &wasmtime::Engine) -> String {
+    let mut hasher = Sha256Hasher(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hex(&hasher.0.finalize()[..16])
+}
+
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
-    /// What code has to be compiled for.
-    compatibility: String,
 }
 
 /// Where the compiled code of one component is, or will be.
@@ -67,17 +72,15 @@ pub(crate) struct Entry<'a> {
 
 impl Cache {
     /// Makes `folder` if it is missing. `Err` says why it cannot be used.
-    pub(crate) fn open(folder: &Path, engine: &wasmtime::Engine) -> io::Result<Cache> {
+    pub(crate) fn open(folder: &Path) -> io::Result<Cache> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         check_owner(&fs::metadata(folder)?)?;
-        let mut hasher = Sha256Hasher(Sha256::new());
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        let compatibility = hex(&hasher.0.finalize()[..16]);
-        Ok(Cache { folder: folder.to_owned(), compatibility })
+        Ok(Cache { folder: folder.to_owned() })
     }
 
-    pub(crate) fn entry(&self, component: &Binary) -> Entry<'_> {
-        Entry { cache: self, key: format!("{}-{}", component.digest, self.compatibility) }
+    /// `compatibility` is that of the engine which is to run the code.
+    pub(crate) fn entry(&self, component: &Binary, compatibility: &str) -> Entry<'_> {
+        Entry { cache: self, key: format!("{}-{compatibility}", component.digest) }
     }
 
     /// Removes the entries that were not used for longest. The last one stays, however large it is.
@@ -208,12 +211,11 @@ mod tests {
 
     use super::*;
 
-    fn engine() -> wasmtime::Engine {
-        wasmtime::Engine::default()
-    }
+    /// An engine's compatibility.
+    const OURS: &str = "0123456789abcdef";
 
     fn open(folder: &Path) -> Cache {
-        Cache::open(folder, &engine()).unwrap()
+        Cache::open(folder).unwrap()
     }
 
     fn component(digest: &str) -> Binary {
@@ -247,11 +249,11 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("made/for/us");
         let cache = open(&folder);
-        let entry = cache.entry(&component("a"));
+        let entry = cache.entry(&component("a"), OURS);
         assert_eq!(entry.read().unwrap(), None);
         entry.write(b"code").unwrap();
-        assert_eq!(open(&folder).entry(&component("a")).read().unwrap().unwrap(), b"code");
-        assert_eq!(cache.entry(&component("b")).read().unwrap(), None);
+        assert_eq!(open(&folder).entry(&component("a"), OURS).read().unwrap().unwrap(), b"code");
+        assert_eq!(cache.entry(&component("b"), OURS).read().unwrap(), None);
         assert_eq!((mode(&folder), mode(&entry.path())), (0o700, 0o600));
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing half-written is left");
     }
@@ -261,7 +263,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (mode, used) in [(0o700, true), (0o755, true), (0o770, false), (0o707, false), (0o1777, false)] {
             set_mode(folder.path(), mode);
-            let opened = Cache::open(folder.path(), &engine());
+            let opened = Cache::open(folder.path());
             assert_eq!(opened.is_ok(), used, "{mode:o}");
             if let Err(why) = opened {
                 assert_eq!(why.to_string(), format!("others may write to it, for its mode is {mode:04o}"));
@@ -269,10 +271,10 @@ mod tests {
         }
         set_mode(folder.path(), 0o700);
         let cache = open(folder.path());
-        cache.entry(&component("a")).write(b"code").unwrap();
+        cache.entry(&component("a"), OURS).write(b"code").unwrap();
         set_mode(folder.path(), 0o777);
-        assert!(cache.entry(&component("a")).read().is_err(), "it may change while the gateway runs");
-        assert!(cache.entry(&component("b")).write(b"code").is_err());
+        assert!(cache.entry(&component("a"), OURS).read().is_err(), "it may change while the gateway runs");
+        assert!(cache.entry(&component("b"), OURS).write(b"code").is_err());
     }
 
     #[test]
@@ -287,7 +289,7 @@ mod tests {
         } else {
             (None, PathBuf::from("/"))
         };
-        let why = Cache::open(&foreign, &engine()).unwrap_err().to_string();
+        let why = Cache::open(&foreign).unwrap_err().to_string();
         assert!(why.starts_with("it belongs to user "), "{why}");
     }
 
@@ -295,7 +297,7 @@ mod tests {
     fn an_entry_that_others_may_write_to_or_that_leads_elsewhere_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         let cache = open(folder.path());
-        let entry = cache.entry(&component("a"));
+        let entry = cache.entry(&component("a"), OURS);
         entry.write(b"code").unwrap();
         set_mode(&entry.path(), 0o620);
         assert_eq!(entry.read().unwrap_err().to_string(), "others may write to it, for its mode is 0620");
@@ -314,7 +316,7 @@ mod tests {
     fn an_entry_that_has_another_name_elsewhere_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         let cache = open(folder.path());
-        let entry = cache.entry(&component("a"));
+        let entry = cache.entry(&component("a"), OURS);
         entry.write(b"code").unwrap();
         fs::hard_link(entry.path(), folder.path().join("elsewhere")).unwrap();
         assert_eq!(entry.read().unwrap_err().to_string(), "it has another name elsewhere");
@@ -326,7 +328,7 @@ mod tests {
     fn what_another_writes_under_the_number_of_this_process_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let cache = open(folder.path());
-        let entry = cache.entry(&component("a"));
+        let entry = cache.entry(&component("a"), OURS);
         let others = (0..1_000).map(|n| folder.path().join(format!("{}.{}-{n}.{HALF}", entry.key, std::process::id())));
         let others: Vec<PathBuf> = others.collect();
         others.iter().for_each(|other| fs::write(other, "half of it").unwrap());
@@ -339,7 +341,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = open(folder.path());
         let long_ago = SystemTime::now() - Duration::from_secs(3600);
-        let entries = ["a", "b", "c"].map(|name| cache.entry(&component(name)).path());
+        let entries = ["a", "b", "c"].map(|name| cache.entry(&component(name), OURS).path());
         let put = |path: &Path, age: u64, bytes: u64| {
             // Without a byte of it on the disk.
             let file = File::create(path).unwrap();
@@ -360,7 +362,7 @@ mod tests {
     fn a_damaged_entry_and_one_of_another_component_are_known_as_such() {
         let folder = tempfile::tempdir().unwrap();
         let cache = open(folder.path());
-        let entry = cache.entry(&component("a"));
+        let entry = cache.entry(&component("a"), OURS);
         entry.write(b"code").unwrap();
         let whole = fs::read(entry.path()).unwrap();
         for at in 0..whole.len() {
@@ -372,17 +374,19 @@ mod tests {
             assert!(entry.read().is_err(), "cut off at {at}");
         }
         fs::write(entry.path(), &whole).unwrap();
-        fs::rename(entry.path(), cache.entry(&component("b")).path()).unwrap();
-        assert_eq!(cache.entry(&component("b")).read().unwrap_err().to_string(), "it is damaged");
+        fs::rename(entry.path(), cache.entry(&component("b"), OURS).path()).unwrap();
+        assert_eq!(cache.entry(&component("b"), OURS).read().unwrap_err().to_string(), "it is damaged");
     }
 
     #[test]
     fn code_for_another_engine_has_another_key() {
+        let of = |metered| compatibility(&wasmtime::Engine::new(wasmtime::Config::new().consume_fuel(metered)).unwrap());
+        assert_ne!(of(true), of(false));
+        assert_eq!(of(true), of(true));
         let folder = tempfile::tempdir().unwrap();
-        let metered = wasmtime::Engine::new(wasmtime::Config::new().consume_fuel(true)).unwrap();
-        let other = Cache::open(folder.path(), &metered).unwrap();
-        assert_ne!(other.compatibility, open(folder.path()).compatibility);
-        assert_eq!(open(folder.path()).compatibility, open(folder.path()).compatibility);
+        let cache = open(folder.path());
+        cache.entry(&component("a"), &of(true)).write(b"code").unwrap();
+        assert_eq!(cache.entry(&component("a"), &of(false)).read().unwrap(), None);
     }
 
     #[test]
@@ -392,13 +396,13 @@ mod tests {
         let cache = open(folder.path());
         let long_ago = SystemTime::now() - Duration::from_secs(3600);
         for n in 0..KEPT as u32 {
-            let entry = cache.entry(&component(&n.to_string()));
+            let entry = cache.entry(&component(&n.to_string()), OURS);
             entry.write(b"code").unwrap();
             File::open(entry.path()).unwrap().set_modified(long_ago + Duration::from_secs(n.into())).unwrap();
         }
-        let there = |n: u32| cache.entry(&component(&n.to_string())).path().exists();
-        cache.entry(&component("0")).read().unwrap().unwrap();
-        cache.entry(&component("new")).write(b"code").unwrap();
+        let there = |n: u32| cache.entry(&component(&n.to_string()), OURS).path().exists();
+        cache.entry(&component("0"), OURS).read().unwrap().unwrap();
+        cache.entry(&component("new"), OURS).write(b"code").unwrap();
         assert!(there(0) && !there(1) && there(2));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), KEPT + 1);
     }

@@ -1,8 +1,8 @@
 //! The wasm engine and its clock.
 //!
-//! One engine serves every plugin of the process, but for very large ones, which have a second. Cranelift compiles a component once, when it is loaded, or its code comes from the
-//! cache; each worker then has an instance of its own. Memory is allocated on demand: instances live as long as their worker, so a pool would save
-//! nothing but the 30 µs after a fault.
+//! One engine serves every plugin of the process, but for very large ones, which have a second. Cranelift compiles a component once, when it
+//! is loaded, or its code comes from the cache; each worker then has an instance of its own. Memory is allocated on demand: instances live as
+//! long as their worker, so a pool would save nothing but the 30 µs after a fault.
 //!
 //! Time is counted in epochs: a thread raises the engines' epochs every tick, and compiled code looks at it on every loop and call.
 //!
@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, EngineWeak, Inlining, OptLevel, Store};
 
-use crate::cache::{Cache, Entry};
+use crate::cache::{Cache, Entry, compatibility};
 use crate::component::Binary;
 use crate::config::EngineSettings;
 use crate::error::Error;
@@ -40,6 +40,7 @@ pub struct Engine {
     runtime: Arc<Runtime>,
     /// Takes the place of `runtime` for large components.
     large: Arc<Runtime>,
+    cache: Option<Arc<Cache>>,
     metered: bool,
 }
 
@@ -47,13 +48,21 @@ pub struct Engine {
 struct Runtime {
     wasm: wasmtime::Engine,
     linker: Linker<HostState>,
-    cache: Option<Cache>,
+    /// What its code is known by in the cache.
+    compatibility: String,
     inlining: Inlining,
 }
 
 impl Engine {
     pub fn new(settings: &EngineSettings) -> Result<Engine, Error> {
         let failed = |source: wasmtime::Error| Error::Engine { source: source.into() };
+        let cache = settings.cache.as_deref().and_then(|folder| match Cache::open(folder) {
+            Ok(cache) => Some(Arc::new(cache)),
+            Err(error) => {
+                warn!(folder = %folder.display(), error = %error, "the plugin cache is not used, each start compiles all plugins");
+                None
+            }
+        });
         let runtime = Arc::new(Runtime::new(settings, Inlining::Yes).map_err(failed)?);
         let large = Arc::new(Runtime::new(settings, Inlining::No).map_err(failed)?);
         let clocks = [runtime.wasm.weak(), large.wasm.weak()];
@@ -65,7 +74,7 @@ impl Engine {
                 }
             })
             .map_err(|source| Error::Engine { source: source.into() })?;
-        Ok(Engine { runtime, large, metered: settings.metered })
+        Ok(Engine { runtime, large, cache, metered: settings.metered })
     }
 
     /// The engine for this component.
@@ -77,7 +86,7 @@ impl Engine {
     /// Takes a component's code from the cache, or compiles it and puts it there. The cache may fail, and then only costs time.
     pub(crate) fn compile(&self, plugin: &str, component: &Binary) -> wasmtime::Result<Component> {
         let runtime = &*self.runtime;
-        let entry = runtime.cache.as_ref().map(|cache| cache.entry(component));
+        let entry = self.cache.as_ref().map(|cache| cache.entry(component, &runtime.compatibility));
         if let Some(found) = entry.as_ref().and_then(|entry| runtime.find(plugin, entry)) {
             return Ok(found);
         }
@@ -121,14 +130,8 @@ impl Runtime {
         let wasm = wasmtime::Engine::new(&config(settings.metered, inlining))?;
         let mut linker = Linker::new(&wasm);
         version::add_to_linker(&mut linker)?;
-        let cache = settings.cache.as_deref().and_then(|folder| match Cache::open(folder, &wasm) {
-            Ok(cache) => Some(cache),
-            Err(error) => {
-                warn!(folder = %folder.display(), error = %error, "the plugin cache is not used, each start compiles all plugins");
-                None
-            }
-        });
-        Ok(Runtime { wasm, linker, cache, inlining })
+        let compatibility = compatibility(&wasm);
+        Ok(Runtime { wasm, linker, compatibility, inlining })
     }
 
     fn find(&self, plugin: &str, entry: &Entry<'_>) -> Option<Component> {
