@@ -19,7 +19,7 @@ use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 use tempfile::TempDir;
 
-use crate::toolchain;
+use crate::{report, toolchain};
 
 /// What the helpers of a tool that was ended still write makes a folder that is being removed fill again. They are soon done.
 const REMOVALS: u32 = 50;
@@ -87,13 +87,15 @@ impl Drop for Watch {
     }
 }
 
+/// Removes the folder, or says that it stays.
 fn remove(folder: &Path) {
     for _ in 0..REMOVALS {
-        match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => thread::sleep(BETWEEN_REMOVALS),
-            _ => return,
+        if fs::remove_dir_all(folder).is_ok() || !folder.exists() {
+            return;
         }
+        thread::sleep(BETWEEN_REMOVALS);
     }
+    report::note(format_args!("`{}` could not be removed; nobody needs it any more", folder.display()));
 }
 
 #[cfg(test)]
