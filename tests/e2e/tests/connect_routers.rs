@@ -51,17 +51,8 @@ fn topics_named_by_time_are_loaded_into_the_one_table_of_the_map_after_a_kill() 
     let sink = world.unique("sink");
     world.produce_numbers(0, 0..500);
     let worker = Worker::start(&world, "");
-    worker.create(&seed(
-        &world,
-        &sink,
-        &[
-            ("transforms", "day"),
-            ("transforms.day.type", &format!("{TRANSFORMS}.TimestampRouter")),
-            ("snowflake.topic2table.map", &format!("{}-[0-9]+:ALL_DAYS", world.topic)),
-            SOON[0],
-            SOON[1],
-        ],
-    ));
+    let map = format!("{}-[0-9]+:ALL_DAYS", world.topic);
+    worker.create(&by_day(&world, &sink, &map));
     eventually("the first rows", || (!world.sandbox.rows("ALL_DAYS").is_empty()).then_some(()));
     world.produce_numbers(0, 500..900);
     let worker = Worker::start_written(&world, worker.kill());
@@ -82,19 +73,19 @@ fn a_topic_that_the_map_does_not_lead_to_a_known_table_is_rejected_by_name() {
     let sink = world.unique("sink");
     world.produce_numbers(0, 0..3);
     let worker = Worker::start(&world, "");
-    worker.create(&seed(
-        &world,
-        &sink,
-        &[
-            ("transforms", "day"),
-            ("transforms.day.type", &format!("{TRANSFORMS}.TimestampRouter")),
-            ("snowflake.topic2table.map", "other-[0-9]+:ALL_DAYS"),
-        ],
-    ));
+    worker.create(&by_day(&world, &sink, "other-[0-9]+:ALL_DAYS"));
     let task = worker.wait_for_trace(&sink, "which is none that was known");
     assert_eq!(task["state"], "FAILED");
     assert!(world.sandbox.rows("ALL_DAYS").is_empty());
     worker.stop_cleanly();
+}
+
+/// A connector that names topics by the day, and has this map.
+fn by_day(world: &World, sink: &str, map: &str) -> Value {
+    let router = format!("{TRANSFORMS}.TimestampRouter");
+    let mut config = vec![("transforms", "day"), ("transforms.day.type", &router), ("snowflake.topic2table.map", map)];
+    config.extend(SOON);
+    seed(world, sink, &config)
 }
 
 /// A connector that sends tombstones to a table of their own.
